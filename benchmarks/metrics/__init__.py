@@ -1,0 +1,1 @@
+"""Metrics of generated faces: one file per family, each found by `registry`."""

@@ -1,0 +1,78 @@
+"""Upper-face dynamics deviation, signed (CodeTalker) and absolute (FaceDiffuser)."""
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from benchmarks.metrics.base import (
+    FaceContext,
+    FaceMetric,
+    MetricSpec,
+    Observation,
+    same_length,
+    squared_distance,
+)
+
+
+class Fdd(FaceMetric):
+    """mean_U std_t(||g - m||^2) - mean_U std_t(||p - m||^2), signed, mean over sequences.
+
+    Positive: the generated upper face moves less than the real one. std has ddof 0.
+    """
+
+    spec = MetricSpec(
+        id="fdd",
+        formula="mean_(v in U) [std_t(||g - m||^2) - std_t(||p - m||^2)], ddof 0, signed",
+        unit="{u}^2",
+        region="eyes and forehead",
+        pooling="mean over sequences",
+        better="zero",
+        origin="CodeTalker cal_metric.py",
+    )
+
+    def __init__(self, neutral: Float[Tensor, "V 3"], upper: Int[Tensor, " U"]) -> None:
+        super().__init__()
+        self.neutral, self.upper = neutral[upper], upper
+
+    @classmethod
+    def build(cls, context: FaceContext) -> "Fdd":
+        """Measure on the rig's eyes and forehead against its neutral face."""
+        return cls(context.neutral, context.upper)
+
+    def update(self, pred: Float[Tensor, "T V 3"], target: Float[Tensor, "F V 3"]) -> None:
+        """Add one sequence; the longer side is cut to the shorter."""
+        self.add(self.deviation(pred, target), 1)
+
+    def deviation(
+        self, pred: Float[Tensor, "T V 3"], target: Float[Tensor, "F V 3"]
+    ) -> Float[Tensor, ""]:
+        """Return the signed deviation of one sequence."""
+        pred, target = same_length(pred, target)
+        return self._dynamics(target) - self._dynamics(pred)
+
+    def observe(self, seen: Observation) -> None:
+        """Compare generated with real vertices."""
+        self.update(seen.pred, seen.target)
+
+    def _dynamics(self, vertices: Float[Tensor, "T V 3"]) -> Float[Tensor, ""]:
+        offset = squared_distance(
+            vertices[:, self.upper], self.neutral.expand(len(vertices), -1, 3)
+        )
+        return offset.std(0, correction=0).mean()
+
+
+class FddAbs(Fdd):
+    """The absolute value of `fdd` per sequence, mean over sequences."""
+
+    spec = MetricSpec(
+        id="fdd_abs",
+        formula="| mean_(v in U) [std_t(||g - m||^2) - std_t(||p - m||^2)] |, ddof 0",
+        unit="{u}^2",
+        region="eyes and forehead",
+        pooling="mean over sequences",
+        better="lower",
+        origin="FaceDiffuser compute_objective_metrics.py",
+    )
+
+    def update(self, pred: Float[Tensor, "T V 3"], target: Float[Tensor, "F V 3"]) -> None:
+        """Add one sequence; the longer side is cut to the shorter."""
+        self.add(self.deviation(pred, target).abs(), 1)

@@ -1,0 +1,100 @@
+"""Lip vertex error (CodeTalker; torchmetrics) and its root-mean-square sibling (ARTalk)."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torchmetrics.functional.multimodal.lve import lip_vertex_error
+
+from benchmarks.metrics.base import (
+    MM_PER_UNIT,
+    FaceContext,
+    FaceMetric,
+    MetricSpec,
+    Observation,
+    same_length,
+)
+
+
+class RegionError(FaceMetric):
+    """Mean over frames of the largest squared vertex distance in a region.
+
+    Each sequence goes through torchmetrics' own `lip_vertex_error`; only sums are kept, where
+    `torchmetrics.multimodal.LipVertexError` keeps every vertex and cannot be merged when
+    processes hold different numbers of sequences.
+    """
+
+    def __init__(self, region: Int[Tensor, " L"]) -> None:
+        super().__init__()
+        if len(region) == 0:
+            raise ValueError("the vertex region is empty")
+        self.region = region
+
+    def update(self, pred: Float[Tensor, "T V 3"], target: Float[Tensor, "F V 3"]) -> None:
+        """Add one sequence; the longer side is cut to the shorter."""
+        value, frames = region_error(pred, target, self.region)
+        self.add(value * frames, frames)
+
+    def observe(self, seen: Observation) -> None:
+        """Compare generated with real vertices."""
+        self.update(seen.pred, seen.target)
+
+
+class Lve(RegionError):
+    """Lip vertex error: mean_t max_L ||p - g||^2, frames of all sequences pooled, no root."""
+
+    spec = MetricSpec(
+        id="lve",
+        formula="mean_t max_(v in L) ||p - g||^2",
+        unit="{u}^2",
+        region="lips",
+        pooling="frames of all sequences",
+        better="lower",
+        origin="CodeTalker cal_metric.py; torchmetrics LipVertexError",
+    )
+
+    @classmethod
+    def build(cls, context: FaceContext) -> "Lve":
+        """Measure on the rig's lips."""
+        return cls(context.lips)
+
+
+class LveRms(FaceMetric):
+    """Root-mean-square lip error: sqrt(mean_t max_L ||p - g||^2) in mm, mean over sequences."""
+
+    spec = MetricSpec(
+        id="lve_rms_mm",
+        formula="sqrt(mean_t max_(v in L) ||p - g||^2)",
+        unit="mm",
+        region="lips",
+        pooling="mean over sequences",
+        better="lower",
+        origin="ARTalk metrics.py",
+    )
+
+    def __init__(self, region: Int[Tensor, " L"], mm_per_unit: float = 1.0) -> None:
+        super().__init__()
+        self.region, self.mm_per_unit = region, mm_per_unit
+
+    @classmethod
+    def build(cls, context: FaceContext) -> "LveRms":
+        """Measure on the rig's lips, in mm whatever the rig's unit."""
+        return cls(context.lips, MM_PER_UNIT[context.unit])
+
+    def update(self, pred: Float[Tensor, "T V 3"], target: Float[Tensor, "F V 3"]) -> None:
+        """Add one sequence; the longer side is cut to the shorter."""
+        value, _ = region_error(pred, target, self.region)
+        self.add(value.sqrt() * self.mm_per_unit, 1)
+
+    def observe(self, seen: Observation) -> None:
+        """Compare generated with real vertices."""
+        self.update(seen.pred, seen.target)
+
+
+def region_error(
+    pred: Float[Tensor, "T V 3"], target: Float[Tensor, "F V 3"], region: Int[Tensor, " L"]
+) -> tuple[Float[Tensor, ""], int]:
+    """Return torchmetrics' lip vertex error of a region in float64, and the frames compared."""
+    pred, target = same_length(pred, target)
+    lips = torch.arange(len(region)).tolist()
+    value = lip_vertex_error(pred[:, region].double(), target[:, region].double(), lips)
+    return value, len(pred)

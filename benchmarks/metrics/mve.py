@@ -1,0 +1,36 @@
+"""Mean vertex error (FaceDiffuser)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from benchmarks.metrics.base import FaceContext, FaceMetric, MetricSpec, Observation, same_length
+
+
+class Mve(FaceMetric):
+    """Mean over frames and all vertices of ||p - g||, not squared, pooled."""
+
+    spec = MetricSpec(
+        id="mve",
+        formula="mean_(t, v) ||p - g||",
+        unit="{u}",
+        region="all vertices",
+        pooling="frames of all sequences",
+        better="lower",
+        origin="FaceDiffuser compute_objective_metrics.py",
+    )
+
+    @classmethod
+    def build(cls, context: FaceContext) -> "Mve":
+        """Measure on every vertex."""
+        return cls()
+
+    def update(self, pred: Float[Tensor, "T V 3"], target: Float[Tensor, "F V 3"]) -> None:
+        """Add one sequence; distances in the input's precision, summed in float64."""
+        pred, target = same_length(pred, target)
+        distance = torch.linalg.vector_norm(pred - target, dim=-1)
+        self.add(distance.sum(dtype=torch.float64), distance.numel())
+
+    def observe(self, seen: Observation) -> None:
+        """Compare generated with real vertices."""
+        self.update(seen.pred, seen.target)

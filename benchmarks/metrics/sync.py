@@ -1,0 +1,128 @@
+"""Whether the mouth opens with the voice, and how late."""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from benchmarks.metrics.base import FaceContext, FaceMetric, MetricSpec, Observation
+from distill.types import SAMPLE_RATE_HZ
+
+WINDOW_S = 0.1
+RANGE_DB = 30.0
+FLOOR_DB = 40.0
+HANGOVER_S = 0.3
+MAX_LAG_S = 0.3
+
+
+class SyncMetric(FaceMetric):
+    """Mean over clips of a number read from the lag curve of lip gap against loudness."""
+
+    def __init__(self, fps: float) -> None:
+        super().__init__()
+        self.fps = fps
+
+    @classmethod
+    def build(cls, context: FaceContext) -> "SyncMetric":
+        """Measure at the corpus's frame rate."""
+        return cls(context.fps)
+
+    def observe(self, seen: Observation) -> None:
+        """Look at the generated lip gap and the audio."""
+        self.update(seen.lip_gap_mm, seen.audio)
+
+
+class SyncR(SyncMetric):
+    """Correlation of lip gap with log audio envelope inside speech; a still mouth counts as 0."""
+
+    spec = MetricSpec(
+        id="sync_r",
+        formula="Pearson r of lip gap and log envelope (100 ms) inside speech, lag 0",
+        unit="1",
+        region="facing lip pairs",
+        pooling="mean over clips",
+        better="higher",
+        origin="ours",
+    )
+
+    def update(self, lip_gap_mm: Float[np.ndarray, " T"], audio: Float[np.ndarray, " S"]) -> None:
+        """Add one clip; silent clips do not count."""
+        curve = lag_curve(lip_gap_mm, audio, self.fps)
+        if curve is not None:
+            self.add(float(np.nan_to_num(curve[len(curve) // 2])), 1)
+
+
+class SyncLag(SyncMetric):
+    """Lag of the correlation's peak within 300 ms, positive when motion is late."""
+
+    spec = MetricSpec(
+        id="sync_lag_ms",
+        formula="argmax over +-300 ms of the correlation of sync_r; positive = motion late",
+        unit="ms",
+        region="facing lip pairs",
+        pooling="mean over clips",
+        better="zero",
+        origin="ours",
+    )
+
+    def update(self, lip_gap_mm: Float[np.ndarray, " T"], audio: Float[np.ndarray, " S"]) -> None:
+        """Add one clip; silent clips and still mouths do not count."""
+        curve = lag_curve(lip_gap_mm, audio, self.fps)
+        if curve is not None and np.isfinite(curve).any():
+            self.add(1000.0 * peak(curve) / self.fps, 1)
+
+
+def log_envelope_db(audio: Float[np.ndarray, " S"], frames: int, fps: float) -> np.ndarray:
+    """Return loudness in dB per frame, in a 100 ms window centred on the frame's time."""
+    energy = np.concatenate([[0.0], np.cumsum(np.square(audio, dtype=np.float64))])
+    centre = np.arange(frames) * SAMPLE_RATE_HZ / fps
+    half = WINDOW_S * SAMPLE_RATE_HZ / 2
+    first = np.clip(np.rint(centre - half).astype(int), 0, len(audio))
+    last = np.clip(np.rint(centre + half).astype(int), 0, len(audio))
+    return 10 * np.log10((energy[last] - energy[first]) / np.maximum(last - first, 1) + 1e-10)
+
+
+def speech_mask(envelope_db: Float[np.ndarray, " T"], fps: float) -> Bool[np.ndarray, " T"]:
+    """Return frames within 30 dB of the loud part, each held on for another 300 ms."""
+    loud = envelope_db > max(np.percentile(envelope_db, 95) - RANGE_DB, -90.0)
+    held = loud.copy()
+    for shift in range(1, round(HANGOVER_S * fps) + 1):
+        held[shift:] |= loud[:-shift]
+    return held
+
+
+def lag_curve(
+    lip_gap_mm: Float[np.ndarray, " T"], audio: Float[np.ndarray, " S"], fps: float
+) -> np.ndarray | None:
+    """Return the correlation at every lag of whole frames within 300 ms; lag 0 in the middle.
+
+    NaN where the mouth is still; None when there is too little speech to correlate with.
+    """
+    frames = len(lip_gap_mm)
+    envelope = log_envelope_db(audio, frames, fps)
+    speech = np.nonzero(speech_mask(envelope, fps))[0]
+    reach = round(MAX_LAG_S * fps)
+    if len(speech) <= 2 * reach or np.ptp(envelope[speech]) < 1e-6:
+        return None
+    envelope = np.maximum(envelope, np.percentile(envelope, 95) - FLOOR_DB)
+    lags = range(-reach, reach + 1)
+    kept = [speech[(speech + lag >= 0) & (speech + lag < frames)] for lag in lags]
+    pairs = zip(lags, kept, strict=True)
+    return np.array([_pearson(envelope[at], lip_gap_mm[at + lag]) for lag, at in pairs])
+
+
+def peak(curve: Float[np.ndarray, " N"]) -> float:
+    """Return the lag of the maximum in frames, refined by the parabola through its neighbours."""
+    at = int(np.nanargmax(curve))
+    refined = 0.0
+    if 0 < at < len(curve) - 1:
+        before, here, after = curve[at - 1 : at + 2]
+        bend = before - 2 * here + after
+        refined = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    return at - len(curve) // 2 + refined
+
+
+def _pearson(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a - a.mean(), b.astype(np.float64) - b.mean()
+    scale = float(np.sqrt((a @ a) * (b @ b)))
+    still = np.sqrt(b @ b / len(b)) < 1e-6 if len(b) else True
+    return float("nan") if still or scale == 0 else float(torch.tensor(a @ b / scale).clamp(-1, 1))

@@ -1,0 +1,97 @@
+"""What the default run must reach, checked against a results file."""
+
+from dataclasses import dataclass
+
+from benchmarks.results import STUDENT, TEACHER, Results, find_row, mean_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One target: what it asks, what was measured, and whether that is enough (None: unknown)."""
+
+    target: str
+    reached: bool | None
+    value: float | None
+
+
+def checks(results: Results) -> list[Check]:
+    """Compare the results (test split, torch rows) with every target of the default command."""
+    return [*_teacher(results), *_student(results), *_baseline(results), *_cost(results)]
+
+
+def _teacher(results: Results) -> list[Check]:
+    return [
+        _at_most(
+            "teacher lve / neutral lve <= 0.35",
+            _ratio(results, "lve", TEACHER, "neutral"),
+            0.35,
+        ),
+        _below("teacher lve / mean lve < 1", _ratio(results, "lve", TEACHER, "mean"), 1.0),
+    ]
+
+
+def _student(results: Results) -> list[Check]:
+    found = [
+        _at_most(f"{STUDENT} lve / {TEACHER} lve <= 1.10", results.ratios.get("lve_ratio"), 1.1),
+        _at_most(f"{STUDENT} eve / {TEACHER} eve <= 1.10", results.ratios.get("eve_ratio"), 1.1),
+        _at_least(f"{STUDENT} closure >= 0.8", _mean(results, "closure", STUDENT), 0.8),
+    ]
+    for kind in ("identity", "emotion"):
+        value = _ratio(results, f"persona_top1_{kind}", STUDENT, TEACHER)
+        found.append(_at_least(f"{STUDENT} persona_top1_{kind} / {TEACHER} >= 0.9", value, 0.9))
+    value = _ratio(results, "diversity", "student-4", TEACHER)
+    found.append(_at_least(f"student-4 diversity / {TEACHER} >= 0.5", value, 0.5))
+    return found
+
+
+def _baseline(results: Results) -> list[Check]:
+    beaten = _ratio(results, "fdd_abs", STUDENT, "regression")
+    gain = _difference(results, "diversity", STUDENT, "regression")
+    return [
+        _at_most(
+            f"{STUDENT} lve / regression lve <= 1.05",
+            _ratio(results, "lve", STUDENT, "regression"),
+            1.05,
+        ),
+        _below(f"{STUDENT} fdd_abs / regression fdd_abs < 1", beaten, 1.0),
+        _above(f"{STUDENT} diversity - regression diversity > 0", gain, 0.0),
+    ]
+
+
+def _cost(results: Results) -> list[Check]:
+    ratios = results.ratios
+    return [
+        _at_least("speedup, 1 thread >= 30", ratios.get("speedup_1t"), 30.0),
+        _at_least("speedup, 2 threads >= 30", ratios.get("speedup_2t"), 30.0),
+        _at_least("storage reduction >= 0.90", ratios.get("storage_reduction"), 0.9),
+    ]
+
+
+def _mean(results: Results, metric: str, name: str) -> float | None:
+    return mean_of(find_row(results.rows, name), metric)
+
+
+def _ratio(results: Results, metric: str, above: str, below: str) -> float | None:
+    a, b = _mean(results, metric, above), _mean(results, metric, below)
+    return None if a is None or not b else a / b
+
+
+def _difference(results: Results, metric: str, first: str, second: str) -> float | None:
+    a, b = _mean(results, metric, first), _mean(results, metric, second)
+    return None if a is None or b is None else a - b
+
+
+def _at_most(target: str, value: float | None, limit: float) -> Check:
+    return Check(target=target, reached=None if value is None else value <= limit, value=value)
+
+
+def _at_least(target: str, value: float | None, limit: float) -> Check:
+    return Check(target=target, reached=None if value is None else value >= limit, value=value)
+
+
+def _below(target: str, value: float | None, limit: float) -> Check:
+    return Check(target=target, reached=None if value is None else value < limit, value=value)
+
+
+def _above(target: str, value: float | None, limit: float) -> Check:
+    return Check(target=target, reached=None if value is None else value > limit, value=value)

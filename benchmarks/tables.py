@@ -1,0 +1,118 @@
+"""The numbers of a results file as tables of text: one source for page, screen and logger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.reach import checks
+from benchmarks.results import MetricValue, Results, Row, Timing
+
+ERRORS = ("lve", "lve_rms_mm", "eve", "fdd", "fdd_abs", "mve", "mod")
+MISSING = "-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A titled table of ready-made text."""
+
+    title: str
+    head: tuple[str, ...]
+    body: tuple[tuple[str, ...], ...]
+
+
+def all_tables(results: Results) -> list[Table]:
+    """Return every table of the report, the targets first."""
+    quality = [table for split in results.splits for table in quality_tables(results, split)]
+    tables = [reach_table(results), *quality, speed_table(results), ratio_table(results)]
+    return [*tables, formula_table(results)]
+
+
+def reach_table(results: Results) -> Table:
+    """Compare with the targets of the default command."""
+    words = {True: "yes", False: "no", None: "not measured"}
+    body = [(c.target, words[c.reached], number(c.value)) for c in checks(results)]
+    return Table(title="Reach (test split)", head=("target", "reached", "value"), body=tuple(body))
+
+
+def quality_tables(results: Results, split: str) -> list[Table]:
+    """Return the error table and the behaviour table of a split; units in the column heads."""
+    lines = _lines(results, split)
+    ids = sorted({metric for _, metrics in lines for metric in metrics})
+    errors = [metric for metric in ERRORS if metric in ids]
+    others = [metric for metric in ids if metric not in ERRORS]
+    where = f"{split} split, {results.splits[split]} clips, data {results.data_hash}"
+    titled = ((f"Error against real motion: {where}", errors), (f"Behaviour: {where}", others))
+    return [_quality(title, chosen, lines) for title, chosen in titled if chosen]
+
+
+def speed_table(results: Results) -> Table:
+    """Return latency, memory and size of every row that has a model."""
+    seconds = results.protocol.get("audio_s", 10)
+    head = ("row", "backend", "params", "MB", "network calls", "peak MiB")
+    head += tuple(f"{what}, {n} thread" for n in (1, 2) for what in ("p50 ms", "p95 ms", "rtf"))
+    body = []
+    for row in results.rows:
+        if not row.bytes:
+            continue
+        speed = row.speed
+        cells = (row.name, row.backend, f"{row.params:,}", number(row.bytes / 1e6))
+        calls = MISSING if speed is None or speed.calls is None else str(speed.calls)
+        memory = number(None if speed is None else speed.peak_mb)
+        one, two = (None, None) if speed is None else (speed.threads_1, speed.threads_2)
+        body.append((*cells, calls, memory, *_timing(one), *_timing(two)))
+    title = f"Speed and size: waveform to motion, {seconds:g} s of audio, batch 1, {results.device}"
+    return Table(title=title, head=head, body=tuple(body))
+
+
+def ratio_table(results: Results) -> Table:
+    """Return the ratios of the 2-step student and the 16-step teacher."""
+    body = tuple((name, number(value)) for name, value in results.ratios.items())
+    return Table(title="2-step student against 16-step teacher", head=("ratio", "value"), body=body)
+
+
+def formula_table(results: Results) -> Table:
+    """Return what each formula id means."""
+    columns = ("formula", "unit", "region", "pooling", "better", "origin")
+    body = [(name, *(spec[c] for c in columns)) for name, spec in results.formulas.items()]
+    return Table(title="Formulas", head=("id", *columns), body=tuple(body))
+
+
+def number(value: float | None) -> str:
+    """Write a number with four significant digits; a dash when there is none."""
+    if value is None:
+        return MISSING
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _lines(results: Results, split: str) -> list[tuple[str, dict[str, MetricValue]]]:
+    def metrics(row: Row) -> dict[str, MetricValue]:
+        return row.metrics if split == "test" else row.metrics_unseen
+
+    lines = [(_label(row), metrics(row)) for row in results.rows]
+    if split in results.recorded:
+        lines.append(("recorded motion", results.recorded[split]))
+    return [(label, values) for label, values in lines if values]
+
+
+def _label(row: Row) -> str:
+    return row.name if row.backend in ("", "torch") else f"{row.name} ({row.backend})"
+
+
+def _quality(
+    title: str, chosen: Sequence[str], lines: Sequence[tuple[str, dict[str, MetricValue]]]
+) -> Table:
+    units = {metric: values[metric].unit for _, values in lines for metric in values}
+    head = ("row", *(f"{metric} [{units[metric]}]" for metric in chosen))
+    body = [(label, *(_spread(values.get(metric)) for metric in chosen)) for label, values in lines]
+    return Table(title=title, head=head, body=tuple(body))
+
+
+def _spread(value: MetricValue | None) -> str:
+    if value is None or value.mean is None:
+        return MISSING
+    return f"{number(value.mean)} ± {number(value.std)}" if value.std else number(value.mean)
+
+
+def _timing(timing: Timing | None) -> tuple[str, str, str]:
+    if timing is None:
+        return MISSING, MISSING, MISSING
+    return number(timing.p50_ms), number(timing.p95_ms), number(timing.rtf)

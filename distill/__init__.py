@@ -1,0 +1,16 @@
+"""Distillation and compression of speech-driven 3D facial animation."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from distill.talker import Talker
+
+__version__ = "0.1.0"
+
+
+def load(folder: "str | Path") -> "Talker":
+    """Load a model folder; the result has `generate` and `embed` (see `distill.talker`)."""
+    from distill.talker import load as load_talker
+
+    return load_talker(folder)

@@ -1,0 +1,111 @@
+"""The trainable log-mel encoder, and the one place that turns an encoder's name into a module."""
+
+import difflib
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from distill.audio.backbones import BACKBONES, load_backbone
+from distill.audio.frozen import FrozenEncoder, refuse_lookahead
+from distill.audio.mel import LogMel
+from distill.errors import UserError
+from distill.layers.conv import ConvBlock
+from distill.protocols import AudioEncoder
+from distill.types import Conditions
+
+ENCODERS = ("mel", *BACKBONES)
+
+
+def split_lookahead(total: int | None, layers: int, kernel: int) -> list[int]:
+    """Share `total` future frames among `layers` convolutions; None gives symmetric kernels.
+
+    Raises:
+        UserError: The layers cannot look that far ahead.
+    """
+    if total is None:
+        return [(kernel - 1) // 2] * layers
+    if not 0 <= total <= layers * (kernel - 1):
+        raise UserError(
+            f"lookahead_frames={total} is outside 0 to {layers * (kernel - 1)}, which {layers} "
+            f"blocks of kernel {kernel} can cover; add blocks or ask for less"
+        )
+    return [(total + layer) // layers for layer in range(layers)] if layers else []
+
+
+class MelEncoder(AudioEncoder):
+    """Log-mel, a projection and convolution blocks over frames, normalized.
+
+    Given `cond.features` as wide as the log-mel (320) it takes them for the log-mel itself, so
+    that networks trained side by side can share it; otherwise it starts from `cond.audio`.
+
+    Attributes:
+        out_dim: `width`.
+        lookahead_frames: Motion frames after k that feature k depends on. The log-mel window adds
+            up to 12.5 ms to the last of them.
+        lookback_frames: The same before k, not counting the level memory of `LogMel`.
+    """
+
+    def __init__(
+        self,
+        *,
+        fps: float,
+        width: int,
+        blocks: int,
+        lookahead_frames: int | None = None,
+        kernel: int = 7,
+        expansion: int = 2,
+        per_frame: int = 4,
+        mels: int = 80,
+    ) -> None:
+        super().__init__()
+        rights = split_lookahead(lookahead_frames, blocks, kernel)
+        self.out_dim, self.lookahead_frames = width, sum(rights)
+        self.lookback_frames = blocks * (kernel - 1) - sum(rights)
+        self.mel = LogMel(fps, per_frame, mels)
+        self.project = nn.Linear(self.mel.out_dim, width)
+        self.blocks = nn.Sequential(
+            *(ConvBlock(width, kernel, right, expansion) for right in rights)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, cond: Conditions, frames: int) -> Float[Tensor, "B F A"]:
+        """Encode the first `frames` motion frames of `cond.audio` (or of shared log-mels)."""
+        features = cond.features
+        if features is None or features.shape[-1] != self.mel.out_dim:
+            if cond.audio is None:
+                raise ValueError("MelEncoder needs cond.audio")
+            features = self.mel(cond.audio, frames)
+        return self.norm(self.blocks(self.project(features[:, :frames])))
+
+
+def build_encoder(
+    *,
+    name: str,
+    fps: float,
+    width: int,
+    blocks: int,
+    lookahead_frames: int | None = None,
+    **kwargs: Any,
+) -> AudioEncoder:
+    """Build the encoder called `name`: mel, hubert, wav2vec2 or wavlm.
+
+    A backbone is loaded from `path` (a folder or a hub id), unless `backbone_config` is given:
+    then it gets random weights, to be replaced by those of an artifact.
+
+    Raises:
+        UserError: There is no such encoder, or its weights cannot be had.
+    """
+    common = {"fps": fps, "width": width, "blocks": blocks, **kwargs}
+    if name == "mel":
+        return MelEncoder(lookahead_frames=lookahead_frames, **common)
+    if name in BACKBONES:
+        refuse_lookahead(name, lookahead_frames)
+        path = common.pop("path", None)
+        if common.get("backbone_config") is None:
+            common["backbone"] = load_backbone(name, path)
+        return FrozenEncoder(name=name, **common)
+    close = difflib.get_close_matches(name, ENCODERS, n=1, cutoff=0)[0]
+    raise UserError(
+        f"audio={name} is unknown; did you mean {close}? (one of {', '.join(ENCODERS)})"
+    )

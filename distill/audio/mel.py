@@ -1,0 +1,122 @@
+"""Log-mel features whose frames are motion frames, with level control that only looks back.
+
+Nothing here is learned and nothing is measured over the whole clip, so a stream gives the same
+features as a file.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from distill.audio.frames import exact_fps
+from distill.types import SAMPLE_RATE_HZ
+
+WINDOW_SAMPLES = 400
+FFT_SAMPLES = 512
+LOWEST_HZ, HIGHEST_HZ = 40.0, 7600.0
+LEVEL_MEMORY_S = 3.0
+LEVEL_RELEASE_DB_PER_S = 4.0
+LEVEL_FLOOR_DB = -45.0
+"""Loudness below which a recording counts as silent and is no longer turned up."""
+BAND_FLOOR = math.exp(-12.0)
+"""Power added to each band, relative to the reference level: the quietest a feature can be."""
+FEATURE_MEAN, FEATURE_STD = -9.5, 2.6
+"""Fixed constants that bring speech to about zero mean and unit variance."""
+
+_NATS_PER_DB = math.log(10) / 10
+
+
+def mel_filters(mels: int) -> Float[Tensor, "M K"]:
+    """Return triangular filters over the FFT bins, evenly spaced in HTK mel (40 to 7600 Hz).
+
+    Each triangle is integrated against the linearly interpolated spectrum, so filters narrower
+    than an FFT bin are never empty. Neighbours sum to one: the bands add up to the power.
+    """
+    bins = FFT_SAMPLES // 2 + 1
+    bin_hz = SAMPLE_RATE_HZ / FFT_SAMPLES
+    low, high = (2595 * math.log10(1 + hz / 700) for hz in (LOWEST_HZ, HIGHEST_HZ))
+    mel = torch.linspace(low, high, mels + 2, dtype=torch.float64)
+    edges = 700 * (10 ** (mel / 2595) - 1)
+    fine = torch.arange((bins - 1) * 16 + 1, dtype=torch.float64) * bin_hz / 16
+    rising = (fine - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - fine) / (edges[2:] - edges[1:-1])[:, None]
+    triangles = torch.minimum(rising, falling).clamp(min=0)
+    centres = torch.arange(bins, dtype=torch.float64) * bin_hz
+    hats = (1 - (fine[:, None] - centres).abs() / bin_hz).clamp(min=0)
+    return (triangles @ hats / 16).float()
+
+
+class LogMel(nn.Module):
+    """Log-mel bands of `per_frame` windows inside every motion frame.
+
+    Window j of frame k is centred at (k + (j + 0.5) / per_frame) / fps seconds, to the nearest
+    sample, so frame k depends on audio up to (k + 1) / fps + 12.5 ms and no further. Powers are
+    relative to a reference level that follows the loudest of the last 3 s, released by 4 dB/s.
+
+    Attributes:
+        out_dim: Features per motion frame, `per_frame * mels`.
+        memory_frames: Motion frames before k that frame k's reference level depends on.
+    """
+
+    window: Tensor
+    filters: Tensor
+    release: Tensor
+
+    def __init__(self, fps: float, per_frame: int = 4, mels: int = 80) -> None:
+        super().__init__()
+        self.fps, self.per_frame, self.mels = exact_fps(fps), per_frame, mels
+        self.out_dim = per_frame * mels
+        self.memory_frames = math.ceil(LEVEL_MEMORY_S * self.fps)
+        edge = (FFT_SAMPLES - WINDOW_SAMPLES) // 2
+        window = functional.pad(torch.hann_window(WINDOW_SAMPLES).double(), (edge, edge))
+        # With this scale the bands of a signal add up to its mean square.
+        window = window / torch.sqrt(window.square().sum() * FFT_SAMPLES / 2)
+        age_s = torch.arange(self.memory_frames, -1, -1, dtype=torch.float64) / float(self.fps)
+        release = -age_s * LEVEL_RELEASE_DB_PER_S * _NATS_PER_DB
+        self.register_buffer("window", window.float(), persistent=False)
+        both_parts = mel_filters(mels).T.repeat_interleave(2, dim=0)
+        self.register_buffer("filters", both_parts.contiguous(), persistent=False)
+        self.register_buffer("release", release.float(), persistent=False)
+
+    def forward(self, audio: Float[Tensor, "B S"], frames: int) -> Float[Tensor, "B F M"]:
+        """Return features of the first `frames` motion frames; audio beyond the end is silence."""
+        with torch.autocast(audio.device.type, enabled=False):
+            power = self._band_power(audio.float(), frames)
+            reference = self._reference(power)
+            features = torch.log(power * torch.exp(-reference)[..., None, None] + BAND_FLOOR)
+            return (features.flatten(2) - FEATURE_MEAN) / FEATURE_STD
+
+    def _band_power(self, audio: Float[Tensor, "B S"], frames: int) -> Float[Tensor, "B F J M"]:
+        """Return the power in each band of each window."""
+        starts = self._starts(frames, audio.device)
+        half = FFT_SAMPLES // 2
+        needed = self._centre(frames * self.per_frame) + half
+        padded = functional.pad(audio, (half, max(0, needed - audio.shape[1])))
+        windows = padded.unfold(1, FFT_SAMPLES, 1)[:, starts].mul_(self.window)
+        spectrum = torch.view_as_real(torch.fft.rfft(windows)).flatten(2)
+        power = (spectrum * spectrum) @ self.filters
+        return power.unflatten(1, (frames, self.per_frame))
+
+    def _centre(self, index: int) -> int:
+        """Return the sample nearest to the centre of window `index`, in exact integers."""
+        numerator, denominator = self.fps.numerator, self.fps.denominator
+        step = 2 * self.per_frame * numerator
+        return ((2 * index + 1) * SAMPLE_RATE_HZ * denominator + step // 2) // step
+
+    def _starts(self, frames: int, device: torch.device) -> Tensor:
+        """Return where each window starts in audio padded by half an FFT."""
+        index = torch.arange(frames * self.per_frame, device=device)
+        numerator, denominator = self.fps.numerator, self.fps.denominator
+        step = 2 * self.per_frame * numerator
+        return ((2 * index + 1) * (SAMPLE_RATE_HZ * denominator) + step // 2) // step
+
+    def _reference(self, power: Float[Tensor, "B F J M"]) -> Float[Tensor, "B F"]:
+        """Return the log level that features are relative to: a peak that decays, causal."""
+        floor = LEVEL_FLOOR_DB * _NATS_PER_DB
+        level = torch.log(power.sum(-1).mean(-1) + 1e-12).clamp(min=floor)
+        history = functional.pad(level, (self.memory_frames, 0), value=floor)
+        faded = history.unfold(1, self.memory_frames + 1, 1) + self.release
+        return faded.amax(-1).clamp(min=floor)

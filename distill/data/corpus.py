@@ -1,0 +1,65 @@
+"""What every corpus shares: splits, label tables and a check that nothing leaks between splits."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from distill.errors import UserError
+from distill.protocols import Corpus
+from distill.types import Clip
+
+SPLITS = ("train", "val", "test", "test_unseen")
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Index tables of the training speakers and emotions; anything else is -1."""
+
+    speakers: tuple[str, ...]
+    emotions: tuple[str, ...]
+
+    def speaker(self, clip: Clip) -> int:
+        """Return the clip's speaker index, or -1."""
+        return self.speakers.index(clip.speaker) if clip.speaker in self.speakers else -1
+
+    def emotion(self, clip: Clip) -> int:
+        """Return the clip's emotion index, or -1."""
+        return self.emotions.index(clip.emotion) if clip.emotion in self.emotions else -1
+
+
+def split(corpus: Corpus, name: str) -> list[Clip]:
+    """Return the clips of one split, in corpus order."""
+    return [clip for clip in corpus.clips if clip.split == name]
+
+
+def labels_of(clips: Sequence[Clip]) -> Labels:
+    """Return the tables of all named speakers and emotions among `clips`."""
+    return Labels(
+        tuple(sorted({clip.speaker for clip in clips if clip.speaker})),
+        tuple(sorted({clip.emotion for clip in clips if clip.emotion})),
+    )
+
+
+def motions(corpus: Corpus, clips: Sequence[Clip]) -> Iterator[np.ndarray]:
+    """Yield the motion of every clip that has one."""
+    for clip in clips:
+        motion = corpus.read(clip).motion
+        if motion is not None:
+            yield motion
+
+
+def require_trainable(corpus: Corpus) -> None:
+    """Refuse a corpus that cannot train: no training motion, or one clip in two splits."""
+    if not any(clip.frames for clip in split(corpus, "train")):
+        raise UserError(
+            f"corpus {corpus.name!r} has no training clip with motion; "
+            "check its folder or choose another with data="
+        )
+    seen: dict[str, str] = {}
+    for clip in corpus.clips:
+        if seen.setdefault(clip.id, clip.split) != clip.split:
+            raise UserError(
+                f"clip {clip.id!r} of corpus {corpus.name!r} is in splits "
+                f"{seen[clip.id]!r} and {clip.split!r}; keep it in one"
+            )

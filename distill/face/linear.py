@@ -1,0 +1,75 @@
+"""A rig whose vertices are linear in its channels, but for bounded correctives."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from distill.face.names import HEAD, MOUTH, UPPER
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LinearRig:
+    """Neutral face plus weighted displacement fields; implements `distill.protocols.Rig`.
+
+    Attributes:
+        basis: Displacement of every vertex per unit of a channel (D V 3); zero for head rotation.
+        colors: Diffuse colour of each vertex in [0, 1] (V 3).
+        pivot: Point the head turns about (3,), used when rendering.
+        capped: Pairs (i, j): channel i counts only up to the value of channel j. `mouthClose`
+            is a corrective of `jawOpen`; more of it would push the lips through each other.
+        view: Height of the middle of a portrait and the height it shows, in mm; (0, 0) shows all.
+    """
+
+    name: str
+    channels: tuple[str, ...]
+    groups: dict[str, Int[Tensor, " N"]]
+    neutral: Float[Tensor, "V 3"]
+    triangles: Int[Tensor, "T 3"]
+    lips: Int[Tensor, " L"]
+    upper: Int[Tensor, " U"]
+    lip_pairs: Int[Tensor, "P 2"]
+    basis: Float[Tensor, "D V 3"]
+    colors: Float[Tensor, "V 3"]
+    pivot: Float[Tensor, " 3"]
+    capped: tuple[tuple[int, int], ...] = ()
+    view: tuple[float, float] = (0.0, 0.0)
+    units: str = "mm"
+
+    def effective(self, motion: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
+        """Return the weights that act: correctives capped by the channel they correct."""
+        if not self.capped:
+            return motion
+        columns = list(motion.unbind(-1))
+        for i, j in self.capped:
+            columns[i] = torch.minimum(columns[i], columns[j])
+        return torch.stack(columns, -1)
+
+    def to_vertices(
+        self, motion: Float[Tensor, "... D"], vertices: Int[Tensor, " N"] | None = None
+    ) -> Float[Tensor, "... V 3"]:
+        """Shape the face in the head's own frame, differentiably; units are `units`.
+
+        `vertices` restricts the result to those indices, at proportionally lower cost.
+        """
+        neutral, basis = self.neutral, self.basis
+        if vertices is not None:
+            neutral, basis = neutral[vertices], basis[:, vertices]
+        moved = self.effective(motion) @ basis.flatten(1)
+        return moved.unflatten(-1, neutral.shape) + neutral
+
+    def to(self, device: torch.device | str, **kwargs: bool) -> "LinearRig":
+        """Return a copy with every tensor on `device`."""
+        moved = {k: v.to(device, **kwargs) for k, v in vars(self).items() if hasattr(v, "to")}
+        groups = {k: v.to(device, **kwargs) for k, v in self.groups.items()}
+        return replace(self, **moved, groups=groups)
+
+
+def channel_groups(channels: tuple[str, ...]) -> dict[str, Int[Tensor, " N"]]:
+    """Return the channel indices of `mouth`, `upper` and `head` (disjoint, together all)."""
+    names = {"mouth": MOUTH, "upper": UPPER, "head": HEAD}
+    return {
+        group: torch.tensor([i for i, name in enumerate(channels) if name in members])
+        for group, members in names.items()
+    }

@@ -1,0 +1,97 @@
+"""Pictures of a rig without a screen: a z-buffer rasterizer compiled by numba."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from distill.face.raster import rasterize, shade, vertex_normals
+from distill.protocols import Rig
+
+SUPERSAMPLING = 2
+FIELD_OF_VIEW_RAD = 0.42
+BACKGROUND = ((0.93, 0.94, 0.95), (0.72, 0.76, 0.80))
+"""Colours of the top and the bottom of the picture."""
+
+
+def head_rotation(angles: Float[Tensor, "F 3"]) -> Float[Tensor, "F 3 3"]:
+    """Rotation matrices of (yaw, pitch, roll) in radians, Live Link Face signs.
+
+    Yaw turns to the character's right, pitch looks down, roll leans to the character's right.
+    """
+    yaw, pitch, roll = (-angles[:, 0], angles[:, 1], angles[:, 2])
+    one, zero = torch.ones_like(yaw), torch.zeros_like(yaw)
+
+    def matrix(*rows: Tensor) -> Tensor:
+        return torch.stack(rows, -1).unflatten(-1, (3, 3))
+
+    cy, sy, cp, sp, cr, sr = yaw.cos(), yaw.sin(), pitch.cos(), pitch.sin(), roll.cos(), roll.sin()
+    about_y = matrix(cy, zero, sy, zero, one, zero, -sy, zero, cy)
+    about_x = matrix(one, zero, zero, zero, cp, -sp, zero, sp, cp)
+    about_z = matrix(cr, sr, zero, -sr, cr, zero, zero, zero, one)
+    return about_y @ about_x @ about_z
+
+
+def _background(width: int, height: int) -> np.ndarray:
+    top, bottom = (np.array(c) for c in BACKGROUND)
+    ramp = np.linspace(0, 1, height)[:, None, None]
+    return np.broadcast_to(top + (bottom - top) * ramp, (height, width, 3)).astype(np.float32)
+
+
+def render_frames(
+    rig: Rig, motion: Float[Tensor, "F D"], *, size: tuple[int, int] = (512, 512)
+) -> Iterator[np.ndarray]:
+    """Draw every frame of raw motion as uint8 (H W 3); `size` is (width, height) in pixels."""
+    width, height = size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING
+    neutral = rig.neutral.cpu().numpy()
+    triangles = rig.triangles.cpu().numpy().astype(np.int32)
+    colors = getattr(rig, "colors", torch.full_like(rig.neutral, 0.7)).cpu().numpy()
+    colors = np.ascontiguousarray(colors, np.float32)
+    pivot = getattr(rig, "pivot", rig.neutral.mean(0)).cpu()
+    head = rig.groups["head"]
+    low, high = neutral.min(0), neutral.max(0)
+    whole = (0.5 * (low[1] + high[1]), 1.12 * (high[1] - low[1]))
+    frame = getattr(rig, "view", whole)
+    frame = frame if frame[1] > 0 else whole
+    distance = frame[1] / (2 * np.tan(FIELD_OF_VIEW_RAD / 2))
+    camera = np.array([0, frame[0], distance + float(pivot[2]) + 40], np.float32)
+    focal = np.float32(height / (2 * np.tan(FIELD_OF_VIEW_RAD / 2)))
+    background = _background(width, height)
+    for start in range(0, len(motion), 64):
+        chunk = motion[start : start + 64].cpu()
+        with torch.no_grad():
+            vertices = rig.to_vertices(chunk) - pivot
+            turned = vertices @ head_rotation(chunk[:, head]).mT + pivot
+        for points in turned.float().numpy():
+            normals = vertex_normals(points, triangles)
+            lit = shade(points, normals, colors, camera)
+            yield rasterize(points, triangles, lit, camera, focal, background, SUPERSAMPLING)
+
+
+def render_image(
+    rig: Rig, motion: Float[Tensor, " D"], *, size: tuple[int, int] = (512, 512)
+) -> np.ndarray:
+    """Draw one frame of raw motion as uint8 (H W 3)."""
+    return next(render_frames(rig, motion[None], size=size))
+
+
+def contact_sheet(
+    images: Sequence[np.ndarray], *, columns: int, labels: Sequence[str] | None = None
+) -> np.ndarray:
+    """Lay pictures of one size out in rows, each with its label below, as uint8 (H W 3)."""
+    from PIL import Image, ImageDraw
+
+    height, width = images[0].shape[:2]
+    strip = 22 if labels else 0
+    rows = -(-len(images) // columns)
+    sheet = Image.new("RGB", (columns * width, rows * (height + strip)), (255, 255, 255))
+    draw = ImageDraw.Draw(sheet)
+    for i, image in enumerate(images):
+        x, y = (i % columns) * width, (i // columns) * (height + strip)
+        sheet.paste(Image.fromarray(image), (x, y))
+        if labels:
+            draw.text((x + width / 2, y + height + 3), labels[i], fill=(40, 40, 40), anchor="ma",
+                      font_size=14)  # fmt: skip
+    return np.asarray(sheet)

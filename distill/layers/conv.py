@@ -1,0 +1,57 @@
+"""Convolutions over frames for (B F C) tensors, with an exact say on how far ahead they look."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from distill.errors import UserError
+
+
+class DepthwiseConv1d(nn.Module):
+    """A convolution of each channel over frames, zero padded so that F stays F.
+
+    Frame k sees frames k - left to k + right, left = kernel - 1 - right. On two CPU cores a
+    channels-last 2-D convolution in float32 with the bias added outside is the fastest of those
+    tried, about 1.5x a 1-D convolution and 3x shifted sums, forward plus backward.
+
+    Attributes:
+        left: Past frames an output depends on.
+        right: Future frames an output depends on.
+    """
+
+    def __init__(self, width: int, kernel: int, right: int) -> None:
+        super().__init__()
+        if not 0 <= right < kernel:
+            raise UserError(f"right={right} must be at least 0 and below kernel={kernel}")
+        self.left, self.right = kernel - 1 - right, right
+        bound = kernel**-0.5
+        self.weight = nn.Parameter(torch.empty(width, kernel).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Float[Tensor, "B F C"]) -> Float[Tensor, "B F C"]:
+        """Convolve; computed in float32 whatever autocast says (bfloat16 is slower here)."""
+        with torch.autocast(x.device.type, enabled=False):
+            padded = functional.pad(x.float(), (0, 0, self.left, self.right))
+            image = padded.transpose(1, 2).unsqueeze(2)
+            kernel = self.weight.float()[:, None, None]
+            out = functional.conv2d(image, kernel, groups=len(kernel))
+            return out.squeeze(2).transpose(1, 2) + self.bias.float()
+
+
+class ConvBlock(nn.Module):
+    """ConvNeXt block over frames: depthwise convolution, normalization, channel MLP, residual.
+
+    Source: Liu et al., A ConvNet for the 2020s (arXiv 2201.03545).
+    """
+
+    def __init__(self, width: int, kernel: int = 7, right: int = 3, expansion: int = 2) -> None:
+        super().__init__()
+        self.conv = DepthwiseConv1d(width, kernel, right)
+        self.norm = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, expansion * width)
+        self.contract = nn.Linear(expansion * width, width)
+
+    def forward(self, x: Float[Tensor, "B F C"]) -> Float[Tensor, "B F C"]:
+        """Return `x` plus what the block adds."""
+        return x + self.contract(functional.gelu(self.expand(self.norm(self.conv(x)))))

@@ -1,0 +1,1 @@
+"""Iterative step halving with a personalizer enhancer (DiffusionTalker, arXiv 2503.18159)."""

@@ -1,0 +1,187 @@
+"""From config to objects: the one place that knows both."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from torch import Tensor
+
+from distill.artifact import build_family, save_artifact
+from distill.data.corpus import Labels
+from distill.errors import UserError
+from distill.face.rigs import load_rig
+from distill.face.space import MotionSpace
+from distill.persona import PersonaBank
+from distill.protocols import Corpus, Denoiser, PersonaEmbedder, Rig
+from distill.training.losses import LossWeights
+from distill.types import SAMPLE_RATE_HZ
+
+Config = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A network together with what rebuilds it."""
+
+    family: str
+    kwargs: dict[str, Any]
+    module: torch.nn.Module
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonaModel:
+    """The trained personalizer of a run and its bank."""
+
+    network: Network
+    bank: PersonaBank
+
+    @property
+    def embedder(self) -> PersonaEmbedder:
+        """The network as what it is."""
+        module = self.network.module
+        assert isinstance(module, PersonaEmbedder)
+        return module
+
+
+def build_corpus(config: Config, progress: Any = None) -> Corpus:
+    """Make or open the corpus that `data` describes, and check it fits the rig."""
+    source = {k: v for k, v in config["data"].items() if k not in ("name", "force")}
+    corpus = instantiate(source, progress=progress)
+    rig = config["rig"]["name"]
+    if corpus.rig != rig:
+        raise UserError(
+            f"data={config['data']['name']} drives rig {corpus.rig!r}, not {rig!r}; "
+            f"add rig={corpus.rig}"
+        )
+    return corpus
+
+
+def build_rig(config: Config) -> Rig:
+    """Load the rig that `rig` describes."""
+    options = {k: v for k, v in config["rig"].items() if k != "name"}
+    return load_rig(config["rig"]["name"], **options)
+
+
+def build_denoiser(config: Config, space: MotionSpace, persona_dim: int) -> Network:
+    """Build the teacher or student that `config` (a `teacher` or `student` group) describes."""
+    kwargs = dict(config["kwargs"]) | {
+        "motion_dim": space.motion_dim,
+        "fps": space.fps,
+        "persona_in": persona_dim,
+    }
+    module = build_family(config["family"], kwargs)
+    return Network(family=config["family"], kwargs=kwargs, module=module)
+
+
+def build_personalizer(config: Config, labels: Labels) -> Network:
+    """Build the personalizer for the corpus's training labels."""
+    kwargs = dict(config["kwargs"]) | {
+        "speakers": len(labels.speakers),
+        "emotions": max(len(labels.emotions), 1),
+    }
+    return Network(
+        family=config["family"], kwargs=kwargs, module=build_family(config["family"], kwargs)
+    )
+
+
+def loss_weights(config: Config) -> LossWeights:
+    """Read loss weights."""
+    return LossWeights(**config)
+
+
+def build_augment(config: Config) -> Any:
+    """Build the augmentation of `audio.augment`, or None when its strength is 0."""
+    from distill.audio.augment import Augment
+
+    options = dict(config["audio"]["augment"])
+    return Augment(**options) if options.get("strength", 1.0) else None
+
+
+def save_model(
+    folder: Path,
+    network: Network,
+    space: MotionSpace,
+    personas: PersonaModel | None,
+    *,
+    name: str,
+    steps: int,
+    any_steps: bool,
+    noise: float = 1.0,
+    guidance: float = 1.0,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write a model folder that `distill.load` opens: network, personalizer, normalization."""
+    modules = {"denoiser": (network.family, network.kwargs, network.module)}
+    tensors = {"mean": space.mean, "std": space.std}
+    config: dict[str, Any] = {
+        "name": name,
+        "steps": steps,
+        "any_steps": any_steps,
+        "noise": noise,
+        "guidance": guidance,
+        "rig": space.rig.name,
+        "fps": space.fps,
+        "sample_rate_hz": SAMPLE_RATE_HZ,
+        "channels": list(space.channels),
+        "bounded": space.rig.name in ("arkit", "ict"),
+        "provenance": dict(provenance),
+    }
+    if personas is not None:
+        embedder = personas.network
+        modules["embedder"] = (embedder.family, embedder.kwargs, embedder.module)
+        bank_tensors, config["bank"] = personas.bank.state()
+        tensors |= {f"bank.{key}": value for key, value in bank_tensors.items()}
+    header = {
+        "family": network.family,
+        "steps": str(steps),
+        "rig": space.rig.name,
+        "fps": f"{space.fps:g}",
+        "sample_rate_hz": str(SAMPLE_RATE_HZ),
+        "parent": str(provenance.get("parent", "")),
+    }
+    save_artifact(folder, modules=modules, tensors=tensors, config=config, header=header)
+
+
+def as_denoiser(network: Network) -> Denoiser:
+    """Return the network as a denoiser; one `isinstance` instead of a flag."""
+    if not isinstance(network.module, Denoiser):
+        raise UserError(
+            f"family {network.family!r} is not a denoiser, so it can neither teach step halving "
+            "nor learn it; choose another teacher= or student="
+        )
+    return network.module
+
+
+def build_enhancer(
+    config: Config, space: MotionSpace, teacher: Denoiser, student: Denoiser
+) -> torch.nn.Module | None:
+    """Build the personalizer enhancer of a round, or None when its weight is 0."""
+    from personalizer.enhancer import PersonaEnhancer
+
+    if not config["distill"]["weights"]["pc"]:
+        return None
+    upper = len(space.groups["upper"])
+    return PersonaEnhancer(upper, teacher.persona_dim, student.persona_dim)
+
+
+def embed_batch(embedder: PersonaEmbedder) -> Callable[[Tensor], Tensor]:
+    """Return a function from waveforms (B S) to personalized embeddings (B E)."""
+
+    @torch.no_grad()
+    def embed(audio: Tensor) -> Tensor:
+        return embedder.fuse(*embedder.embed(audio))
+
+    return embed
+
+
+def frozen_features(config: Config, fps: float) -> Callable[[Any, float], Any] | None:
+    """Return the cached features of the teacher's frozen audio encoder; None when it learns."""
+    audio = config["teacher"]["kwargs"]["audio"]
+    if audio["name"] == "mel":
+        return None
+    from distill.audio.cache import FeatureCache
+
+    return FeatureCache.of(Path(config["data"]["cache"]) / "features", audio).features

@@ -1,0 +1,95 @@
+"""Model cards: one README.md per model folder, every number taken from results.json."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from distill.artifact import CARD, CONFIG, WEIGHTS
+from distill.pipeline.opened import open_run
+from distill.storage import read_json, write_text
+
+SHOWN = ("lve", "lve_rms_mm", "eve", "fdd_abs", "mve", "mod", "diversity", "closure", "sync_r")
+
+
+def write_cards(run_dir: Path) -> None:
+    """Write the card of every model of a measured run."""
+    results = read_json(run_dir / "report" / "results.json")
+    rows = {row["name"]: row for row in results["rows"]}
+    opened = open_run(run_dir)
+    names = {folder: name for name, folder, _ in opened.checkpoints()}
+    for folder, name in names.items():
+        write_text(folder / CARD, card(folder, name, rows, results))
+    student = run_dir / "student"
+    source = read_json(student / "stage.json")["from"]
+    write_text(student / CARD, card(student, names[run_dir / source], rows, results))
+
+
+def card(folder: Path, name: str, rows: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+    """Return the text of one card."""
+    config = read_json(folder / CONFIG)
+    made = config["provenance"]
+    row = rows[name]
+    return "\n".join(
+        [
+            f"# {name}",
+            "",
+            "Speech-driven 3D facial animation: audio in, "
+            f"{len(config['channels'])} animation curves at {config['fps']:g} fps out.",
+            "",
+            "## What it is",
+            f"* family `{config['modules']['denoiser']['family']}`, "
+            f"{config['steps']} sampler step(s), rig `{config['rig']}`",
+            f"* {row['params']:,} parameters with personalizer, "
+            f"`{WEIGHTS}` {row['bytes']:,} bytes, SHA-256 `{config['sha256']}`",
+            f"* method: {method(name)}; parent weights `{made['parent'] or 'none'}`",
+            f"* made by run `{made['run']}`, commit `{made['commit']}`, "
+            f"config `{made['config_hash']}`, seed {made['seed']}",
+            f"* data `{made['data']}`, content hash `{made['data_hash']}`",
+            "",
+            "## Measured on the test split of that data",
+            "| metric | mean | spread over seeds | unit | region |",
+            "|---|---|---|---|---|",
+            *(metric_row(key, row["metrics"][key]) for key in SHOWN if key in row["metrics"]),
+            "",
+            "Formulas and all other rows: `report/report.md` of the run.",
+            "",
+            "## Use and limits",
+            "* Intended for animating faces of avatars from speech. It moves a face; it does not "
+            "check who speaks or what is said.",
+            f"* {limits(made['data'])}",
+            "* Upper face and head are plausible, not predicted from speech alone: they follow the "
+            "seed.",
+            "",
+            "## Licence",
+            "Code MIT. Weights are under the code's licence as far as the data above allows; the "
+            "synthetic corpus is made by this toolkit and carries no other licence.",
+            "",
+        ]
+    )
+
+
+def method(name: str) -> str:
+    """Say how the model of a row was made."""
+    kind = name.partition("-")[0]
+    return {
+        "teacher": "diffusion training on motion",
+        "regression": "plain output regression (baseline)",
+        "student": "shrink, then progressive step halving with personalizer enhancer",
+    }[kind]
+
+
+def limits(data: str) -> str:
+    """Say what the data means for use."""
+    if data == "synthetic":
+        return (
+            "Trained on synthetic English speech only: real voices, other languages, noise and "
+            "singing are outside its data, and accuracy there is lower."
+        )
+    return f"Trained on `{data}` only: other voices and languages are outside its data."
+
+
+def metric_row(key: str, value: Mapping[str, Any]) -> str:
+    """Return one line of the table."""
+    return (
+        f"| {key} | {value['mean']:.4g} | {value['std']:.2g} | {value['unit']} | {value['region']} |"
+    )

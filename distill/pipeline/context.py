@@ -1,0 +1,132 @@
+"""What the stages of a run share, and how each of them trains."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+from torch import Tensor
+
+from distill.data.batches import MotionBatches, PersonaTable
+from distill.data.corpus import Labels
+from distill.face.space import MotionSpace
+from distill.pipeline.build import PersonaModel, build_augment, embed_batch, frozen_features
+from distill.pipeline.runs import RunDirectory, Stage, git_commit
+from distill.protocols import Corpus
+from distill.storage import content_hash
+from distill.training.batches import UpdateBatches
+from distill.training.fit import fit
+from distill.training.guards import StaticFaceGuard
+from distill.training.loggers import build_loggers
+from distill.training.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """A run under way: its config and data, and once there are any, its personas.
+
+    Attributes:
+        config: Resolved config as plain containers.
+        run: Where everything is written.
+        progress: Where progress is shown.
+        corpus: Data of the run.
+        space: Motion space, normalized by the training split.
+        labels: Training speakers and emotions.
+        personas: Trained personalizer and bank; None before, or for corpora without speakers.
+        table: Embeddings of the training clips, in corpus order.
+    """
+
+    config: Mapping[str, Any]
+    run: RunDirectory
+    progress: Progress
+    corpus: Corpus
+    space: MotionSpace
+    labels: Labels
+    personas: PersonaModel | None = None
+    table: PersonaTable | None = None
+
+    @property
+    def budget(self) -> Mapping[str, Any]:
+        """The `budget` group."""
+        return self.config["budget"]
+
+    @property
+    def persona_dim(self) -> int:
+        """Size of the personalizer's embedding, also where there is none."""
+        if self.personas is None:
+            return int(self.config["personalizer"]["kwargs"]["embed_dim"])
+        return self.personas.embedder.embed_dim
+
+    def provenance(self, parent: str) -> dict[str, Any]:
+        """Return where a model made now comes from; `parent` is the digest of its teacher."""
+        return {
+            "run": self.config["run"]["name"],
+            "commit": git_commit(),
+            "config_hash": content_hash(dict(self.config)),
+            "data": self.corpus.name,
+            "data_hash": self.corpus.content_hash,
+            "seed": self.config["seed"],
+            "parent": parent,
+        }
+
+    def batches(self, *, batch_size: int, per_speaker: int, seed: int) -> MotionBatches:
+        """Return the run's batches, augmented and with personas where there are any."""
+        return MotionBatches(
+            self.corpus,
+            self.space,
+            self.labels,
+            batch_size=batch_size,
+            window_frames=self.budget["window_frames"],
+            seed=seed,
+            per_speaker=per_speaker,
+            augment=build_augment(self.config),
+            personas=self.table,
+            features=frozen_features(self.config, self.corpus.fps),
+        )
+
+    def train(
+        self,
+        stage: Stage,
+        module: pl.LightningModule,
+        *,
+        updates: int,
+        seed: int,
+        ema: str | None = "model",
+        batch_size: int | None = None,
+        per_speaker: int = 1,
+    ) -> None:
+        """Train `module` in the stage's folder, continuing an interrupted attempt."""
+        options = self.config["trainer"]
+        size = batch_size or self.budget["batch_size"]
+        batches = self.batches(batch_size=size, per_speaker=per_speaker, seed=seed)
+        embed: Callable[[Tensor], Tensor] | None = None
+        if self.personas is not None:
+            embed = embed_batch(self.personas.embedder)
+        data = UpdateBatches(
+            batches, workers=options["workers"], validation=batches.val_batches(embed)
+        )
+        loggers = build_loggers(
+            self.config["logger"]["kind"],
+            folder=stage.folder,
+            run_name=self.config["run"]["name"],
+            stage=stage.name,
+            config=dict(self.config),
+        )
+        with self.progress.stage(stage.name, total=updates) as bar:
+            fit(
+                module,
+                data,
+                folder=stage.folder,
+                updates=updates,
+                seed=seed,
+                ema=ema,
+                ema_decay=self.budget["ema_decay"],
+                precision=options["precision"],
+                clip=options["clip"],
+                checkpoint_every_s=options["checkpoint_every_s"],
+                validate_every_updates=min(updates, options["validate_every_updates"]),
+                trainer=options["lightning"],
+                callbacks=[StaticFaceGuard()] if ema else [],
+                loggers=loggers,
+                progress=bar,
+            )

@@ -1,0 +1,118 @@
+"""Second stage: the personalizer, its bank of names and the embeddings of the training clips."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from distill.artifact import load_artifact, save_artifact
+from distill.data.batches import PersonaTable
+from distill.data.corpus import split
+from distill.persona import SILENCE_PEAK, PersonaBank, embed_audio
+from distill.pipeline.build import Network, PersonaModel, build_personalizer
+from distill.pipeline.context import Context
+from distill.types import Clip
+from personalizer.training import PersonalizerTraining
+
+SPLITS_REPORTED = ("val", "test")
+
+
+def prepare_personas(context: Context) -> Context:
+    """Return the context with a trained personalizer, unless the corpus names no two speakers."""
+    options = context.config["personalizer"]
+    if not options["enabled"] or len(context.labels.speakers) < 2:
+        return context
+    stage = context.run.stage("personalizer")
+    if stage.complete:
+        context.progress.skip(stage.name)
+        network = _reload(context)
+        personas = PersonaModel(network=network, bank=_bank(context, network))
+        return replace(context, personas=personas, table=_table(context, personas))
+    network = build_personalizer(options, context.labels)
+    updates = context.budget["personalizer_updates"]
+    module = PersonalizerTraining(
+        network.module,  # type: ignore[arg-type]
+        fps=context.corpus.fps,
+        updates=updates,
+        **options["training"],
+    )
+    context.train(
+        stage,
+        module,
+        updates=updates,
+        seed=context.config["seed"] * 100 + 1,
+        ema=None,
+        batch_size=options["batch_size"],
+        per_speaker=options["per_speaker"],
+    )
+    network.module.eval().requires_grad_(False)
+    personas = PersonaModel(network=network, bank=_bank(context, network))
+    save_artifact(
+        stage.folder,
+        modules={"embedder": (network.family, network.kwargs, network.module)},
+        tensors={},
+        config={"provenance": context.provenance("")},
+        header={"family": network.family},
+    )
+    stage.finish({"updates": updates, "retrieval": retrieval(context, personas)})
+    return replace(context, personas=personas, table=_table(context, personas))
+
+
+def _reload(context: Context) -> Network:
+    opened = load_artifact(context.run.stage("personalizer").folder)
+    spec = opened.config["modules"]["embedder"]
+    return Network(
+        family=spec["family"], kwargs=spec["kwargs"], module=opened.modules["embedder"]
+    )
+
+
+def _bank(context: Context, network: Network) -> PersonaBank:
+    emotions = context.labels.emotions or ("neutral",)
+    state = network.module.state_dict()
+    unit = torch.nn.functional.normalize
+    return PersonaBank(
+        identity=unit(state["identity_bank"].clone(), dim=-1),
+        emotion=unit(state["emotion_bank"].clone(), dim=-1),
+        identities=context.labels.speakers,
+        emotions=emotions,
+    )
+
+
+def _table(context: Context, personas: PersonaModel) -> PersonaTable:
+    clips = [clip for clip in split(context.corpus, "train") if clip.frames]
+    identity, emotion = embed_clips(context, personas, clips)
+    return PersonaTable(identity, emotion, personas.embedder.fuse)
+
+
+def embed_clips(
+    context: Context, personas: PersonaModel, clips: list[Clip]
+) -> tuple[Tensor, Tensor]:
+    """Return identity and emotion embeddings (N E) of clips; silent ones get the bank's centre."""
+    identity, emotion = [], []
+    for clip in clips:
+        audio = context.corpus.read(clip).audio
+        if np.abs(audio).max() > SILENCE_PEAK:
+            who, how = embed_audio(personas.embedder, audio)
+        else:
+            who, how = personas.bank.average_identity, personas.bank.neutral_emotion
+        identity.append(who)
+        emotion.append(how)
+    return torch.stack(identity), torch.stack(emotion)
+
+
+def retrieval(context: Context, personas: PersonaModel) -> dict[str, float]:
+    """Return how often the nearest bank entry names the right speaker and emotion, per split."""
+    found: dict[str, float] = {}
+    for name in SPLITS_REPORTED:
+        clips = [c for c in split(context.corpus, name) if c.speaker in context.labels.speakers]
+        if not clips:
+            continue
+        identity, emotion = embed_clips(context, personas, clips)
+        who = [personas.bank.match(e) == c.speaker for e, c in zip(identity, clips, strict=True)]
+        how = [
+            personas.bank.match_emotion(e) == c.emotion for e, c in zip(emotion, clips, strict=True)
+        ]
+        found |= {f"{name}/identity_top1": float(np.mean(who))}
+        found |= {f"{name}/emotion_top1": float(np.mean(how))}
+    return found

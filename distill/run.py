@@ -1,0 +1,30 @@
+"""`python -m distill.run teacher=big student=small`: train, distil, measure, export."""
+
+import sys
+
+from distill.command import guarded, hydra_main
+
+CONFIG_NAME = "run"
+
+
+def job(config: dict) -> None:
+    """Do the whole job that a resolved config describes."""
+    from benchmarks.run import measure_run
+    from distill.pipeline.cards import write_cards
+    from distill.pipeline.execute import execute, stage_names
+    from distill.training.progress import Progress
+
+    progress = Progress(stages=[*stage_names(config), "report"])
+    folder = execute(config, progress)
+    options = config["benchmark"]
+    measure_run(folder, seeds=options["seeds"], speed=options["speed"])
+    write_cards(folder)
+
+
+def main() -> int:
+    """Parse the command line, compose the config and do the job."""
+    return guarded(lambda: hydra_main(CONFIG_NAME, job, sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""Losses on motion: normalized channels, vertices with extra weight on lips, and velocity."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from distill.face.space import MotionSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossWeights:
+    """Weight of each term; 0 switches a term off."""
+
+    x0: float = 1.0
+    lips: float = 1.0
+    upper: float = 0.1
+    velocity: float = 0.5
+
+
+def masked_mean(
+    error: Float[Tensor, "B F"], mask: Bool[Tensor, "B F"], weight: Float[Tensor, " B"] | None = None
+) -> Float[Tensor, ""]:
+    """Average over valid frames, each sample's error times its weight."""
+    if weight is not None:
+        error = error * weight[:, None]
+    return (error * mask).sum() / mask.sum().clamp(min=1)
+
+
+class MotionLoss(nn.Module):
+    """Distance between predicted and target motion, all terms masked and scaled to order one.
+
+    Vertex terms are mean squared distances divided by the variance that the training motion
+    gives the same vertices, so that a face at the training mean scores about one in each term.
+
+    Args:
+        space: Motion space; its rig shapes the vertices.
+        weights: Weight of each term.
+    """
+
+    def __init__(self, space: MotionSpace, weights: LossWeights):
+        super().__init__()
+        self.space, self.weights = space, weights
+        self.regions = {"lips": space.rig.lips, "upper": space.rig.upper}
+        self.scales = {name: self._variance(index) for name, index in self.regions.items()}
+
+    def _move(self, device: torch.device) -> None:
+        self.space = self.space.to(device)
+        self.regions = {name: index.to(device) for name, index in self.regions.items()}
+
+    def _variance(self, vertices: Tensor) -> float:
+        center = self.space.mean
+        spread = center + torch.diag(self.space.std)
+        moved = self.space.rig.to_vertices(spread, vertices)
+        still = self.space.rig.to_vertices(center[None], vertices)
+        return max(float((moved - still).square().sum((0, 2)).mean()), 1e-6)
+
+    def forward(
+        self,
+        predicted: Float[Tensor, "B F D"],
+        target: Float[Tensor, "B F D"],
+        mask: Bool[Tensor, "B F"],
+        weight: Float[Tensor, " B"] | None = None,
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Return the weighted terms that are on; their sum is the loss."""
+        predicted, target = predicted.float(), target.float()
+        if self.space.mean.device != predicted.device:
+            self._move(predicted.device)
+        pairs = mask[:, 1:] & mask[:, :-1]
+        error = predicted - target
+        terms = {
+            "x0": (self.weights.x0, lambda: masked_mean(error.square().mean(-1), mask, weight)),
+            "lips": (self.weights.lips, lambda: self._region("lips", predicted, target, mask, weight)),
+            "upper": (
+                self.weights.upper,
+                lambda: self._region("upper", predicted, target, mask, weight),
+            ),
+            "velocity": (
+                self.weights.velocity,
+                lambda: masked_mean(error.diff(dim=1).square().mean(-1), pairs, weight),
+            ),
+        }
+        return {name: scale * make() for name, (scale, make) in terms.items() if scale}
+
+    def _region(
+        self, name: str, predicted: Tensor, target: Tensor, mask: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        index = self.regions[name]
+        shapes = [
+            self.space.rig.to_vertices(self.space.denormalize(motion), index)
+            for motion in (predicted, target)
+        ]
+        distance = (shapes[0] - shapes[1]).square().sum(-1).mean(-1)
+        return masked_mean(distance, mask, weight) / self.scales[name]

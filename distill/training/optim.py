@@ -1,0 +1,107 @@
+"""The optimizer and learning-rate schedule that every stage uses."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+
+from distill.errors import UserError
+
+_UNDECAYED_MODULES = (
+    nn.Embedding,
+    nn.EmbeddingBag,
+    nn.LayerNorm,
+    nn.GroupNorm,
+    nn.RMSNorm,
+    nn.modules.batchnorm._BatchNorm,
+)
+_UNDECAYED_WORDS = ("embed", "position", "token", "null", "bank", "scale", "temperature")
+
+
+def rate_at(update: int, *, updates: int, warmup: int, min_ratio: float = 0.0) -> float:
+    """Return the share of the top learning rate that update `update` (from 0) uses.
+
+    Linear up to 1 at update `warmup`, then half a cosine down to `min_ratio` at `updates`
+    (Loshchilov & Hutter 2017, without restarts). The first update is never wasted on zero.
+    """
+    if update < warmup:
+        return (update + 1) / (warmup + 1)
+    share = min(1.0, (update - warmup) / max(1, updates - warmup))
+    return min_ratio + (1.0 - min_ratio) * 0.5 * (1.0 + math.cos(math.pi * share))
+
+
+def parameter_groups(
+    source: nn.Module | Iterable[nn.Parameter], weight_decay: float
+) -> list[dict[str, Any]]:
+    """Split trainable parameters into decayed matrices and the rest (in a fixed order).
+
+    Biases, gains, normalizations, embeddings and learned tokens are not decayed. From a bare
+    list of parameters only the number of axes can be seen.
+    """
+    if isinstance(source, nn.Module):
+        modules = dict(source.named_modules(remove_duplicate=False))
+        named = [
+            (p, _decayed(name, p, modules[name.rpartition(".")[0]]))
+            for name, p in source.named_parameters()
+        ]
+    else:
+        named = [(p, p.ndim >= 2) for p in source]
+    trainable = [(p, decayed) for p, decayed in named if p.requires_grad]
+    groups = [
+        {"params": [p for p, decayed in trainable if decayed], "weight_decay": weight_decay},
+        {"params": [p for p, decayed in trainable if not decayed], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _decayed(name: str, parameter: nn.Parameter, owner: nn.Module) -> bool:
+    last = name.rpartition(".")[2].lower()
+    return (
+        parameter.ndim >= 2
+        and not isinstance(owner, _UNDECAYED_MODULES)
+        and not any(word in last for word in _UNDECAYED_WORDS)
+    )
+
+
+def configure(
+    source: nn.Module | Iterable[nn.Parameter],
+    *,
+    lr: float,
+    weight_decay: float,
+    updates: int,
+    warmup: int,
+    min_ratio: float = 0.0,
+    betas: tuple[float, float] = (0.9, 0.999),
+) -> dict[str, Any]:
+    """Return AdamW and its schedule as `configure_optimizers` wants them.
+
+    Args:
+        source: The module (or parameters) to train; frozen parameters are left out.
+        lr: Top learning rate.
+        weight_decay: Decoupled decay of matrices.
+        updates: Updates of the whole stage.
+        warmup: Updates until the top learning rate.
+        min_ratio: Share of `lr` left at the end.
+        betas: AdamW's moment decays.
+
+    Raises:
+        UserError: The warm-up is longer than the training, or nothing is trainable.
+    """
+    if not 0 <= warmup < max(updates, 1):
+        raise UserError(
+            f"warm-up of {warmup} updates does not fit into a training of {updates} updates; "
+            "lower the warm-up"
+        )
+    groups = parameter_groups(source, weight_decay)
+    if not groups:
+        raise UserError("there is nothing to train: every parameter is frozen")
+    fused = all(p.device.type in ("cpu", "cuda") for g in groups for p in g["params"])
+    optimizer = AdamW(groups, lr=lr, betas=betas, fused=fused)
+    schedule = LambdaLR(
+        optimizer,
+        lambda update: rate_at(update, updates=updates, warmup=warmup, min_ratio=min_ratio),
+    )
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

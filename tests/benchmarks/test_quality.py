@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+
+from benchmarks.metrics.registry import metric_classes, specs
+from benchmarks.quality import measure_rows
+from benchmarks.reference import build_reference
+from benchmarks.subjects import RecordedSubject, StillSubject, talker_subject
+from distill.errors import UserError
+from tests.benchmarks.fakes import FakeCorpus, FakeTalker, space
+
+SEEDS = (0, 1, 2)
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return FakeCorpus()
+
+
+@pytest.fixture(scope="module")
+def reference(corpus):
+    return build_reference(corpus, space(), splits=("test", "test_unseen"))
+
+
+@pytest.fixture(scope="module")
+def measured(corpus, reference):
+    subjects = [
+        StillSubject(name="neutral", frame=np.zeros(4, np.float32)),
+        talker_subject("student-2", FakeTalker(), 2),
+        talker_subject("regression", FakeTalker(), 1),
+        RecordedSubject(),
+    ]
+    return measure_rows(subjects, corpus=corpus, space=space(), reference=reference, seeds=SEEDS)
+
+
+def test_real_motion_has_no_error_and_is_recognized(measured):
+    real = measured["test"]["recorded"]
+    for name in ("lve", "lve_rms_mm", "eve", "fdd", "fdd_abs", "mve", "mod", "diversity"):
+        assert real[name].mean == 0
+    assert real["persona_top1_identity"].mean == 1
+    assert real["sync_r"].mean > 0.9
+
+
+def test_every_metric_is_reported_with_unit_and_region(measured):
+    values = measured["test"]["student-2"]
+    assert set(values) == set(metric_classes())
+    assert values["lve"].unit == "mm^2"
+    assert {name: value.region for name, value in values.items()} == {
+        name: spec.region for name, spec in specs().items()
+    }
+
+
+def test_mean_and_spread_are_over_seeds_of_the_whole_split(corpus, reference, measured):
+    single = [
+        measure_rows(
+            [talker_subject("student-2", FakeTalker(), 2)],
+            corpus=corpus,
+            space=space(),
+            reference=reference,
+            splits=("test",),
+            seeds=(seed,),
+        )["test"]["student-2"]["lve"].mean
+        for seed in SEEDS
+    ]
+    value = measured["test"]["student-2"]["lve"]
+    assert value.mean == pytest.approx(np.mean(single))
+    assert value.std == pytest.approx(np.std(single, ddof=1))
+    assert value.std > 0
+
+
+def test_rows_without_randomness_take_one_seed_and_have_no_spread(measured):
+    for name in ("neutral", "regression"):
+        values = measured["test"][name]
+        assert values["diversity"].mean == 0
+        assert {value.std for value in values.values()} <= {0.0, None}
+
+
+def test_a_still_face_has_no_lag_and_closes_its_mouth(measured):
+    still = measured["test"]["neutral"]
+    assert still["sync_lag_ms"].mean is None
+    assert still["sync_r"].mean == 0
+    assert still["closure"].mean == 1
+
+
+def test_unseen_speakers_have_no_identity_to_find(measured):
+    assert measured["test_unseen"]["recorded"]["persona_top1_identity"].mean is None
+    assert measured["test_unseen"]["recorded"]["persona_top1_emotion"].mean is not None
+
+
+def test_seeds_and_steps_reach_the_model(corpus, reference):
+    talker = FakeTalker()
+    measure_rows(
+        [talker_subject("student-2", talker, 2)],
+        corpus=corpus,
+        space=space(),
+        reference=reference,
+        splits=("test_unseen",),
+        seeds=SEEDS,
+    )
+    assert talker.seen == [(SEEDS, 2)]
+
+
+def test_a_diverged_model_is_named(corpus, reference):
+    with pytest.raises(UserError, match="student-4 generated values that are not finite"):
+        measure_rows(
+            [talker_subject("student-4", FakeTalker(noise=float("nan")), 4)],
+            corpus=corpus,
+            space=space(),
+            reference=reference,
+        )
+
+
+def test_at_most_max_clips_are_measured(corpus, reference):
+    seen = []
+    measure_rows(
+        [RecordedSubject()],
+        corpus=corpus,
+        space=space(),
+        reference=reference,
+        splits=("test",),
+        max_clips=2,
+        progress=lambda *report: seen.append(report),
+    )
+    assert seen == [("test", 0, 2), ("test", 1, 2), ("test", 2, 2)]
