@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from benchmarks.pareto import plot_pareto
 from benchmarks.results import Results, read_results
-from benchmarks.tables import Table, all_tables, number, quality_tables, reach_table, speed_table
+from benchmarks.tables import Table, all_tables, number, reach_table, summary_table
 from distill.storage import write_text
 
 VIDEO, SHEET, PLOT = "teacher-vs-student.mp4", "teacher-vs-student.png", "pareto.png"
@@ -43,13 +44,14 @@ def markdown(table: Table) -> str:
 
 
 def show(results: Results, console: Console | None = None) -> None:
-    """Print targets, quality on the test split, and speed as tables on the screen."""
+    """Print targets and a summary of the test split as tables on the screen."""
     console = console or Console()
-    quality = quality_tables(results, "test") if "test" in results.splits else []
-    for table in (reach_table(results), *quality, speed_table(results)):
-        drawn = RichTable(*table.head, title=table.title, title_justify="left")
+    for table in (summary_table(results), reach_table(results)):
+        drawn = RichTable(title=escape(table.title), title_justify="left")
+        for index, name in enumerate(table.head):
+            drawn.add_column(escape(name), justify="right" if index else "left", no_wrap=not index)
         for line in table.body:
-            drawn.add_row(*line)
+            drawn.add_row(*map(escape, line))
         console.print(drawn)
 
 

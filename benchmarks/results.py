@@ -213,5 +213,5 @@ def _p50_ms(row: Row, threads: str) -> float | None:
     return None if timing is None else timing.p50_ms
 
 
-def _divide(above: float | None, below: float | None) -> float | None:
+def _divide(above: float | int | None, below: float | int | None) -> float | None:
     return None if above is None or not below else above / below

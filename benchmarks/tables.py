@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.reach import checks
-from benchmarks.results import MetricValue, Results, Row, Timing
+from benchmarks.results import MetricValue, Results, Row, Timing, mean_of
 
 ERRORS = ("lve", "lve_rms_mm", "eve", "fdd", "fdd_abs", "mve", "mod")
+SUMMARY = ("lve", "eve", "fdd_abs", "diversity", "closure", "sync_r")
 MISSING = "-"
 
 
@@ -48,7 +49,8 @@ def speed_table(results: Results) -> Table:
     """Return latency, memory and size of every row that has a model."""
     seconds = results.protocol.get("audio_s", 10)
     head = ("row", "backend", "params", "MB", "network calls", "peak MiB")
-    head += tuple(f"{what}, {n} thread" for n in (1, 2) for what in ("p50 ms", "p95 ms", "rtf"))
+    names = ("1 thread", "2 threads")
+    head += tuple(f"{what}, {name}" for name in names for what in ("p50 ms", "p95 ms", "rtf"))
     body = []
     for row in results.rows:
         if not row.bytes:
@@ -66,7 +68,22 @@ def speed_table(results: Results) -> Table:
 def ratio_table(results: Results) -> Table:
     """Return the ratios of the 2-step student and the 16-step teacher."""
     body = tuple((name, number(value)) for name, value in results.ratios.items())
-    return Table(title="2-step student against 16-step teacher", head=("ratio", "value"), body=body)
+    return Table(
+        title="2-step student against the teacher (16 steps)", head=("ratio", "value"), body=body
+    )
+
+
+def summary_table(results: Results) -> Table:
+    """Return one narrow table for the screen: means on the test split, latency and size."""
+    head = ("row", *(f"{metric}\n{_unit(results, metric)}" for metric in SUMMARY))
+    body = []
+    for row in results.rows:
+        timing = row.speed and row.speed.threads_1
+        means = (number(mean_of(row, metric)) for metric in SUMMARY)
+        cost = number(timing.p50_ms if timing else None), number(row.bytes / 1e6 or None)
+        body.append((_label(row), *means, *cost))
+    title = f"Test split, {results.splits.get('test', 0)} clips, data {results.data_hash}"
+    return Table(title=title, head=(*head, "p50 ms\n1 thread", "size\nMB"), body=tuple(body))
 
 
 def formula_table(results: Results) -> Table:
@@ -95,6 +112,10 @@ def _lines(results: Results, split: str) -> list[tuple[str, dict[str, MetricValu
 
 def _label(row: Row) -> str:
     return row.name if row.backend in ("", "torch") else f"{row.name} ({row.backend})"
+
+
+def _unit(results: Results, metric: str) -> str:
+    return results.formulas.get(metric, {}).get("unit", "")
 
 
 def _quality(

@@ -48,8 +48,6 @@ class PersonaBank(Movable):
                 )
             if len(set(names)) < len(names):
                 raise UserError(f"persona bank: a name of {kind} appears twice; names are unique")
-            if not bool(torch.isfinite(tensor).all()):
-                raise UserError(f"persona bank: {kind} holds values that are not finite numbers")
         if self.identity.shape[1] != self.emotion.shape[1]:
             raise UserError(
                 f"persona bank: identity size {self.identity.shape[1]} differs from emotion size"
@@ -138,6 +136,9 @@ class PersonaBank(Movable):
     def from_state(cls, tensors: dict[str, Tensor], names: dict[str, Any]) -> "PersonaBank":
         """Return the bank that `state` described; `UserError` when something is missing."""
         try:
+            for kind in ("identity", "emotion"):
+                if not bool(torch.isfinite(tensors[kind]).all()):
+                    raise UserError(f"persona bank: {kind} holds values that are not finite")
             return cls(
                 identity=tensors["identity"],
                 emotion=tensors["emotion"],

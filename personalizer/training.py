@@ -5,6 +5,7 @@ import math
 import pytorch_lightning as lightning
 import torch
 from jaxtyping import Float, Int
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from distill.types import SAMPLE_RATE_HZ, Batch
@@ -96,7 +97,7 @@ class PersonalizerTraining(lightning.LightningModule):
         self._log_top1("identity", nearest(identity, self.model.identity_bank), batch.speaker)
         self._log_top1("emotion", nearest(emotion, self.model.emotion_bank), batch.emotion)
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with weight decay on matrices only, and the learning rate's course."""
         plain = {id(p) for p in (self.model.identity_bank, self.model.emotion_bank)}
         learned = [p for p in self.parameters() if p.requires_grad]

@@ -32,7 +32,7 @@ def shift_voice(
     source = np.rint(np.arange(_BINS) / pitch).astype(int)
     past_top = source >= _BINS
     source = np.minimum(source, _BINS - 1)
-    moved = spectrum[:, source]
+    moved = np.take(spectrum, source, axis=1)
     # A bin moved by n bins turns n / OVERLAP times further per hop.
     for phase in range(1, OVERLAP):
         moved[phase::OVERLAP] *= _TURNS[(np.arange(_BINS) - source) * phase % OVERLAP]

@@ -10,7 +10,6 @@ import numpy as np
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-
 MakeBatch = Callable[[int, int, int], Any]
 """Builds the part of training batch `index` that process `rank` of `world` works on.
 

@@ -69,6 +69,8 @@ def start_wandb(
         raise UserError(
             f"cannot write to folder {folder} ({error.strerror}); choose another folder"
         ) from error
+    # Tables and artifacts of offline runs wait here for `wandb sync`, not in the home directory.
+    os.environ.setdefault("WANDB_DATA_DIR", str(folder.resolve() / "wandb"))
     identity = hashlib.sha256(f"{folder.resolve()}:{run_name}:{stage}".encode()).hexdigest()[:12]
     mode = mode or wandb_mode()
     options: dict[str, Any] = {

@@ -56,7 +56,9 @@ def log_pareto(
     import wandb
 
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    table = wandb.Table(columns=list(columns), data=[[row.get(name) for name in columns] for row in rows])
+    table = wandb.Table(
+        columns=list(columns), data=[[row.get(name) for name in columns] for row in rows]
+    )
     logged: dict[str, Any] = {key: table}
     if image is not None:
         logged[f"{key}_plot"] = wandb.Image(str(image))
@@ -67,7 +69,9 @@ def _artifact(folder: Path, name: str, metadata: Mapping[str, Any]) -> Any:
     import wandb
 
     artifact = wandb.Artifact(name, type="model", metadata=dict(metadata))
-    artifact.add_dir(str(folder))
+    for path in sorted(Path(folder).rglob("*")):
+        if path.is_file():
+            artifact.add_file(str(path), name=path.relative_to(folder).as_posix())
     return artifact
 
 

@@ -11,7 +11,7 @@ def build(
     embed_dim: int = 64,
     width: int = 128,
     blocks: int = 3,
-    mels: int = 80,
+    mels: int = 40,
 ) -> Personalizer:
     """Build the personalizer for a corpus of `speakers` voices and `emotions` emotions."""
     if speakers < 1 or emotions < 1:

@@ -38,6 +38,10 @@ class Correlogram(nn.Module):
     `r(tau) = sum_k |X_k|^(2/3) cos(2 pi k tau / n)` and divided by r(0); silence gives zero.
     """
 
+    window: Tensor
+    table: Tensor
+    weight: Tensor
+
     def __init__(self, low_hz: float = 60.0, high_hz: float = 450.0, lags: int = 48) -> None:
         super().__init__()
         self.window_samples, self.hop_samples, self.fft = 256, 80, 512

@@ -11,7 +11,7 @@ from distill.audio.mel import LogMel
 from distill.protocols import PersonaEmbedder
 from personalizer.audio_contrastive.features import FPS, FRAME_SAMPLES, Correlogram, Loudness
 
-PER_FRAME = 4
+PER_FRAME = 2
 
 
 class ConvBlock(nn.Module):

@@ -51,8 +51,10 @@ def test_numbers_keep_four_digits_and_unknown_is_a_dash():
     assert [number(v) for v in (None, 0.0, 1234.4, 0.00012345)] == ["-", "0", "1,234", "0.0001234"]
 
 
-def test_the_screen_shows_targets_quality_and_speed():
-    console = Console(record=True, width=240, file=StringIO())
+def test_the_screen_shows_targets_and_a_summary_in_80_columns():
+    console = Console(record=True, width=80, file=StringIO())
     show(example(), console)
     text = console.export_text()
-    assert all(word in text for word in ("Reach", "lve [mm^2]", "p50 ms", "student-2"))
+    names = [row.name for row in example().rows]
+    assert all(word in text for word in ("Reach", "lve", "mm^2", "p50 ms", "da7a", *names))
+    assert "…" not in text

@@ -37,7 +37,7 @@ def test_pick_returns_the_row_of_the_name():
     assert torch.equal(bank.pick_emotion("angry"), bank.emotion[2])
 
 
-@pytest.mark.parametrize(("name", "near"), [("Anna", "anna"), ("brt", "bert"), ("zzz", "")])
+@pytest.mark.parametrize(("name", "near"), [("Anna", "anna"), ("brt", "bert"), ("zzz", "nearest")])
 def test_an_unknown_name_names_the_nearest_and_the_list(name, near):
     with pytest.raises(UserError, match=near) as error:
         _bank().pick(name)

@@ -85,8 +85,8 @@ def test_training_pulls_student_persona_and_motion_to_the_teachers_pair():
     upper_t = torch.randn(6, 1, 5) + 0.1 * torch.randn(6, 20, 5)
     persona_s = torch.randn(6, 8, requires_grad=True)
     upper_s = (0.1 * torch.randn(6, 20, 5)).requires_grad_()
-    optimizer = torch.optim.Adam([*enhancer.parameters(), persona_s, upper_s], lr=0.02)
-    for _ in range(80):
+    optimizer = torch.optim.Adam([*enhancer.parameters(), persona_s, upper_s], lr=0.05)
+    for _ in range(40):
         optimizer.zero_grad()
         enhancer(persona_t, persona_s, upper_t, upper_s, FRAMES).backward()
         optimizer.step()

@@ -43,7 +43,7 @@ def trained():
     batches = [batch for epoch in range(16) for batch in sampler.plan(epoch)][:48]
     task = PersonalizerTraining(
         build(speakers=SPEAKERS, emotions=EMOTIONS, width=64, embed_dim=32),
-        fps=30,
+        fps=30.0,
         updates=len(batches),
         warmup_updates=5,
     )
@@ -121,12 +121,12 @@ def test_valid_samples_follow_the_frame_mask():
         emotion=torch.zeros(2, dtype=torch.long),
         cond=Conditions(audio=torch.zeros(2, 5_300)),
     )
-    assert waveform(batch, 30)[1].tolist() == [5_300, 1_600]
+    assert waveform(batch, 30.0)[1].tolist() == [5_300, 1_600]
 
 
 def test_learning_rate_warms_up_then_falls_to_zero():
     task = PersonalizerTraining(
-        build(speakers=2, emotions=2, width=32), fps=30, updates=100, warmup_updates=10
+        build(speakers=2, emotions=2, width=32), fps=30.0, updates=100, warmup_updates=10
     )
     course = [task.learning_rate_share(k) for k in range(101)]
     assert course[9] == course[10] == 1.0 and course[100] == pytest.approx(0.0)

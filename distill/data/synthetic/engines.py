@@ -8,6 +8,9 @@ import numpy as np
 from distill.errors import UserError
 
 
+ENGINES = ("espeak", "flite")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prosody:
     """What an engine is asked for: words per minute, pitch and pitch range on a 0-99 scale."""

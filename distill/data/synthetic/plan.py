@@ -8,6 +8,7 @@ import numpy as np
 
 from distill.data.synthetic.clip import Job
 from distill.data.synthetic.emotions import TABLE
+from distill.data.synthetic.engines import ENGINES
 from distill.data.synthetic.sentences import sentences
 from distill.errors import UserError
 
@@ -29,6 +30,8 @@ class Request:
 
     def check(self) -> None:
         """Raise UserError for what cannot be made."""
+        if self.engine not in ENGINES:
+            raise UserError(f"unknown speech engine {self.engine!r}; choose espeak or flite")
         for name in self.emotions:
             if name not in TABLE:
                 raise UserError(f"unknown emotion {name!r}; choose from {', '.join(TABLE)}")

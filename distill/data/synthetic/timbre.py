@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import soxr
 from jaxtyping import Float
-from scipy.signal import lfilter
 
 from distill.data.synthetic.engines import Phone, Speech
 from distill.data.synthetic.phonemes import SILENCE
 
 RATE_HZ = 16_000
+_POLE = 0.35 * 0.65 ** np.arange(36)
+"""Impulse response of a one-pole low-pass, until it has died away."""
+
 _LEVEL = 0.075
 """Root mean square of speech at 0 dB."""
 
@@ -49,7 +51,7 @@ def loudness_db(audio: Float[np.ndarray, " S"], times_s: np.ndarray) -> np.ndarr
 
 def _tilt(audio: np.ndarray, tilt_db: float) -> np.ndarray:
     """Raise (or lower) high against low frequencies by about `tilt_db` (one-pole shelf)."""
-    low = lfilter([0.35], [1.0, -0.65], audio)
+    low = np.convolve(audio, _POLE)[: len(audio)]
     return low + 10.0 ** (tilt_db / 20.0) * (audio - low)
 
 

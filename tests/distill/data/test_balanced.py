@@ -6,7 +6,7 @@ import pytest
 from distill.data.balanced import BalancedPersonaSampler
 from distill.errors import UserError
 
-LABELS = np.random.default_rng(0).integers(0, 9, 100).tolist() + [50, 51, 51]
+LABELS = [*np.random.default_rng(0).integers(0, 9, 100).tolist(), 50, 51, 51]
 
 
 def _sampler(**changes):

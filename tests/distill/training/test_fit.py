@@ -1,10 +1,10 @@
 import os
 import resource
 import signal
-import subprocess
-import sys
+import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,20 +13,23 @@ from safetensors.torch import load_file
 from distill.errors import UserError
 from distill.training.checkpoints import AtomicCheckpointIO
 from distill.training.fit import fit
+from tests.distill.training.processes import note_gradients, train_slowly
 from tests.distill.training.toy import Toy, toy_data
 
-REPOSITORY = Path(__file__).parents[3]
 UPDATES = 40
 
 
-def _start(module: str, *arguments: object, **environment: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", f"tests.distill.training.{module}", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=REPOSITORY, env=os.environ | environment)
+@pytest.fixture(scope="module")
+def processes():
+    """Start processes from a server that has imported everything and started no thread."""
+    context = torch.multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.distill.training.processes"])
+    return context
 
 
-def _wait_for(path: Path, process: subprocess.Popen) -> None:
+def _wait_for(path: Path, process: Any) -> None:
     while not path.exists():
-        assert process.poll() is None, "training ended before it wrote a checkpoint"
+        assert process.is_alive(), "training ended before it wrote a checkpoint"
         time.sleep(0.01)
 
 
@@ -41,17 +44,18 @@ def _train(folder: Path, updates: int = UPDATES, **options) -> dict[str, torch.T
     return module.state_dict()
 
 
-def test_killed_training_ends_with_exactly_the_weights_of_uninterrupted_training(tmp_path):
-    killed = _start("run_toy", tmp_path / "killed", UPDATES, 0.1)
+def test_killed_training_ends_with_exactly_the_weights_of_uninterrupted_training(
+    tmp_path, processes
+):
+    killed = processes.Process(target=train_slowly, args=(tmp_path / "killed", UPDATES))
+    killed.start()
     _wait_for(tmp_path / "killed" / "last.ckpt", killed)
-    time.sleep(0.3)
+    time.sleep(0.15)
     os.kill(killed.pid, signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
-    reached = _read(tmp_path / "killed" / "last.ckpt")["global_step"]
-    assert 0 < reached < UPDATES
-    assert _start("run_toy", tmp_path / "killed", UPDATES, 0.0).wait() == 0
-    resumed = load_file(tmp_path / "killed" / "final.safetensors")
-    assert _equal(resumed, _train(tmp_path / "whole"))
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    assert 0 < _read(tmp_path / "killed" / "last.ckpt")["global_step"] < UPDATES
+    assert _equal(_train(tmp_path / "killed"), _train(tmp_path / "whole"))
 
 
 def _read(path: Path) -> dict:
@@ -160,14 +164,21 @@ def test_an_unwritable_folder_is_named(tmp_path):
         _train(tmp_path / "file" / "below", 2)
 
 
-def test_two_processes_have_the_gradients_of_one_with_the_joined_batch(tmp_path):
+def test_two_processes_have_the_gradients_of_one_with_the_joined_batch(tmp_path, processes):
     """Mean of the halves' gradients = gradient of the whole, at both updates."""
-    one = _start("run_ddp", tmp_path, 1)
-    two = _start("run_ddp", tmp_path, 2)
-    assert one.wait() == 0 and two.wait() == 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ranks = [processes.Process(target=note_gradients, args=(tmp_path, r, 2, port)) for r in (0, 1)]
+    for rank in ranks:
+        rank.start()
+    note_gradients(tmp_path, 0, 1, port)
+    for rank in ranks:
+        rank.join()
+        assert rank.exitcode == 0
     for step in range(2):
-        whole = load_file(tmp_path / f"world1_{step}_0.safetensors")
-        ranks = [load_file(tmp_path / f"world2_{step}_{r}.safetensors") for r in range(2)]
+        whole = load_file(tmp_path / f"{step}_0of1.safetensors")
+        halves = [load_file(tmp_path / f"{step}_{r}of2.safetensors") for r in range(2)]
         for name, gradient in whole.items():
-            assert torch.equal(ranks[0][name], ranks[1][name])
-            torch.testing.assert_close(ranks[0][name], gradient, rtol=1e-5, atol=1e-7)
+            assert torch.equal(halves[0][name], halves[1][name])
+            torch.testing.assert_close(halves[0][name], gradient, rtol=1e-5, atol=1e-7)

@@ -1,8 +1,8 @@
 import logging
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from safetensors import safe_open
 
@@ -10,7 +10,7 @@ from distill.errors import UserError
 from distill.training.fit import fit
 from distill.training.guards import StaticFaceGuard, named_tensors
 from distill.types import Batch, Conditions
-from tests.distill.training.toy import Toy, make_batch, toy_data
+from tests.distill.training.toy import Toy, fake_trainer, make_batch, toy_data
 
 
 class _Breaks(Toy):
@@ -60,12 +60,13 @@ def test_every_tensor_of_a_batch_is_found():
 
 
 def _trainer(step: int, **metrics: float) -> Any:
-    return SimpleNamespace(global_step=step, is_global_zero=True, callback_metrics=metrics)
+    return fake_trainer(global_step=step, is_global_zero=True, callback_metrics=metrics)
 
 
 def test_a_static_face_is_said_once_and_a_moving_one_never(caplog):
     guard = StaticFaceGuard("predicted", "data", smallest_ratio=0.1, after_updates=100)
-    module: Any = SimpleNamespace(data=2.0)
+    module: Any = pl.LightningModule()
+    module.data = 2.0
     with caplog.at_level(logging.WARNING):
         guard.check(_trainer(500, predicted=0.2), module)
         guard.check(_trainer(50, predicted=0.0), module)

@@ -1,19 +1,19 @@
 import random
-from types import SimpleNamespace
-from typing import Any
 
+import pytorch_lightning as pl
 import torch
 
 from distill.training.seeding import SeedPerUpdate, seed_global_generators
+from tests.distill.training.toy import fake_trainer
 
 
 def _draw(seed: int, step: int, part: int = 0, rank: int = 0, validation: bool = False):
-    trainer: Any = SimpleNamespace(global_step=step, global_rank=rank, accumulate_grad_batches=2)
-    callback, module = SeedPerUpdate(seed), torch.nn.Identity()
+    trainer = fake_trainer(global_step=step, global_rank=rank, accumulate_grad_batches=2)
+    callback, module = SeedPerUpdate(seed), pl.LightningModule()
     if validation:
-        callback.on_validation_batch_start(trainer, module, None, part)  # type: ignore[arg-type]
+        callback.on_validation_batch_start(trainer, module, None, part)
     else:
-        callback.on_train_batch_start(trainer, module, None, part)  # type: ignore[arg-type]
+        callback.on_train_batch_start(trainer, module, None, part)
     return [*torch.rand(4).tolist(), random.random()]
 
 

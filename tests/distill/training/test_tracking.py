@@ -17,6 +17,8 @@ from distill.training.tracking import log_checkpoint_artifact, log_comparison_ta
 def logged(tmp_path_factory) -> tuple[Path, list[dict]]:
     """Log everything once, offline; return the run's files and its records read back."""
     folder = tmp_path_factory.mktemp("run")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("WANDB_DATA_DIR", str(folder))
     soundfile.write(folder / "a.wav", np.zeros(160, np.float32), 16_000)
     for name, shade in [("t", 10), ("s", 200)]:
         Image.new("RGB", (8, 8), (shade, 0, 0)).save(folder / f"{name}.gif")
@@ -33,6 +35,7 @@ def logged(tmp_path_factory) -> tuple[Path, list[dict]]:
     teacher = ("r-teacher", folder / "teacher")
     log_checkpoint_artifact(run, folder / "student", "r-student", parent=teacher)
     finish_wandb()
+    patch.undo()
     written = next((folder / "wandb").glob("offline-run-*"))
     return written, _read_back(written)
 
@@ -49,9 +52,17 @@ def _table(folder: Path, key: str) -> dict:
     return json.loads(next(folder.glob(f"files/media/table/{key}_*.table.json")).read_text())
 
 
+def _comparison(records: list[dict]) -> tuple[dict, dict[str, str]]:
+    """Return the table's content and where each of its files lies."""
+    artifacts = [r["artifact"] for r in records if "artifact" in r]
+    artifact = next(a for a in artifacts if a["name"].endswith("-comparison"))
+    files = {entry["path"]: entry["local_path"] for entry in artifact["manifest"]["contents"]}
+    return json.loads(Path(files["comparison.table.json"]).read_text()), files
+
+
 def test_the_comparison_has_a_row_per_clip_with_sound_and_both_videos(logged):
-    folder, _ = logged
-    table = _table(folder, "comparison")
+    _, records = logged
+    table, files = _comparison(records)
     assert table["columns"] == [
         "clip",
         "audio",
@@ -64,7 +75,7 @@ def test_the_comparison_has_a_row_per_clip_with_sound_and_both_videos(logged):
     full, empty = table["data"]
     kinds = [cell["_type"] for cell in full[1:4]]
     assert kinds == ["audio-file", "video-file", "video-file"]
-    assert all((folder / "files" / cell["path"]).stat().st_size > 0 for cell in full[1:4])
+    assert all(Path(files[cell["path"]]).stat().st_size > 0 for cell in full[1:4])
     assert full[0] == "c1" and full[4:] == [1.5, 20.0, 2]
     assert empty == ["c2", None, None, None, None, None, None]
 

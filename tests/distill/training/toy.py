@@ -1,5 +1,7 @@
 """A tiny module and its data, shared by these tests and by the processes they start."""
 
+from typing import Any
+
 import numpy as np
 import pytorch_lightning as pl
 import torch
@@ -35,13 +37,18 @@ class Toy(pl.LightningModule):
         self.log("val/loss", (self.model(noisy) - batch).square().mean(), batch_size=len(batch))
 
     def configure_optimizers(self):
-        return configure(self.model, lr=self.lr, weight_decay=0.01, updates=self.updates, warmup=3)
+        return configure(self.model, lr=self.lr, weight_decay=0.01, updates=self.updates, warmup=1)
 
 
 def make_batch(index: int, rank: int, world: int) -> torch.Tensor:
     """Return the rank's rows of batch `index`, which has 8 rows in all."""
     rows = batch_rng(3, index).normal(size=(8, WIDTH)).astype(np.float32)
     return torch.from_numpy(rows[rank * 8 // world : (rank + 1) * 8 // world].copy())
+
+
+def fake_trainer(**attributes: Any) -> Any:
+    """Return a trainer that only has the given attributes."""
+    return object.__new__(type("FakeTrainer", (pl.Trainer,), attributes))
 
 
 def toy_data(workers: int = 0) -> UpdateBatches:

@@ -16,7 +16,7 @@ def engine():
 
 def test_the_same_sentence_is_the_same_bytes_again(engine):
     first = engine.speak("A big blue boat.", "en-us+m3", Prosody())
-    engine.speak("Something else in between!", "en-gb-x-rp+f3", Prosody(pitch=70))
+    engine.speak("Something else in between!", "en-gb-x-rp+f3", Prosody(pitch=70.0))
     again = engine.speak("A big blue boat.", "en-us+m3", Prosody())
     assert np.array_equal(first.audio, again.audio)
     assert first.phones == again.phones

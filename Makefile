@@ -1,0 +1,21 @@
+# Both commands set themselves up in .venv from constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+DIR ?= runs/quickstart
+READY := $(VENV)/ready
+
+.PHONY: run test clean
+
+run: $(READY)
+	$(VENV)/bin/python -m distill.run teacher=big student=small run.dir=$(DIR)
+
+test: $(READY)
+	$(VENV)/bin/python -m pytest --jaxtyping-packages=distill,teachers,students,personalizer,benchmarks,beartype.beartype
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e ".[synth,dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,132 @@
+"""`python -m distill.animate speech.wav --checkpoint DIR`: speech in, animation files out."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from distill.command import guarded
+from distill.errors import UserError
+
+AUDIO = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".webm", ".mp4")
+FORMATS = ("csv", "npz", "mp4", "gif")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's options."""
+    options = argparse.ArgumentParser(
+        prog="python -m distill.animate",
+        description="Turn speech into facial animation curves or a rendered face.",
+    )
+    options.add_argument("inputs", nargs="+", type=Path, help="audio files or folders of them")
+    options.add_argument(
+        "--checkpoint", type=Path, required=True, help="model folder, such as runs/NAME/student"
+    )
+    options.add_argument("--persona", help="name in the model's bank, or a recording to take it from")
+    options.add_argument("--emotion", help="name in the model's bank; default: heard in the audio")
+    options.add_argument("--strength", type=float, default=1.0, help="0 average, 1 as is, 2 strong")
+    options.add_argument("--steps", type=int, help="sampler steps; default: the model's own")
+    options.add_argument("--seed", type=int, default=0, help="seed of blinks, brows and head")
+    options.add_argument("--rig", help="face to render on; default: the model's own")
+    options.add_argument("--rig-path", help="file or folder of a rig that is not made by code")
+    options.add_argument("--backend", choices=("torch", "onnx"), default="torch")
+    options.add_argument("--size", type=int, default=512, help="pixels of a rendered picture")
+    options.add_argument(
+        "--out", type=Path, help=f"file ({', '.join(FORMATS)}), or a folder for several inputs"
+    )
+    options.add_argument("--format", choices=FORMATS, help="format in a folder; default csv")
+    options.add_argument("--list", action="store_true", help="list personas and emotions and stop")
+    return options
+
+
+def find_inputs(paths: Sequence[Path]) -> list[Path]:
+    """Return all audio files named or contained in folders, in order.
+
+    Raises:
+        UserError: A path does not exist, or a folder holds no audio.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO)
+            if not inside:
+                raise UserError(f"folder {path} holds no audio file ({', '.join(AUDIO)})")
+            found += inside
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise UserError(f"{path} does not exist")
+    return found
+
+
+def plan_outputs(
+    inputs: Sequence[Path], out: Path | None, form: str | None
+) -> list[tuple[Path, Path]]:
+    """Pair every input with the file it becomes.
+
+    Raises:
+        UserError: Several inputs for one file, or two inputs that would write the same file.
+    """
+    if out is not None and out.suffix.lower().lstrip(".") in FORMATS and not out.is_dir():
+        if len(inputs) > 1:
+            raise UserError(f"--out {out} is one file for {len(inputs)} inputs; name a folder")
+        return [(inputs[0], out)]
+    if out is not None and out.suffix and not out.is_dir():
+        raise UserError(f"--out {out}: unknown format; use one of {', '.join(FORMATS)} or a folder")
+    pairs = [(p, (out or p.parent) / f"{p.stem}.{form or 'csv'}") for p in inputs]
+    seen: dict[Path, Path] = {}
+    for source, target in pairs:
+        if seen.setdefault(target, source) != source:
+            raise UserError(f"{seen[target]} and {source} would both become {target}; rename one")
+    return pairs
+
+
+def animate(options: argparse.Namespace) -> None:
+    """Do what the command line says.
+
+    Raises:
+        UserError: An option, an input or the model cannot be used.
+    """
+    if options.backend == "onnx":
+        raise UserError("--backend onnx is not part of this version yet; use --backend torch")
+    if not 0.0 <= options.strength <= 5.0:
+        raise UserError(f"--strength {options.strength} is not between 0 and 5")
+    if not 16 <= options.size <= 4096:
+        raise UserError(f"--size {options.size} is not between 16 and 4096")
+    pairs = plan_outputs(find_inputs(options.inputs), options.out, options.format)
+    from distill.face.files import write_motion
+    from distill.talker import load
+    from distill.training.progress import Progress
+
+    talker = load(options.checkpoint)
+    if options.rig not in (None, talker.config["rig"]):
+        raise UserError(
+            f"--rig {options.rig} does not fit: the model drives rig {talker.config['rig']!r}"
+        )
+    space = talker.space(**({"path": options.rig_path} if options.rig_path else {}))
+    with Progress().stage("animate", total=len(pairs), unit="file") as bar:
+        for source, target in pairs:
+            from distill.audio.decode import load_audio
+
+            audio = load_audio(source)
+            motion = talker.generate(
+                audio,
+                persona=options.persona,
+                emotion=options.emotion,
+                strength=options.strength,
+                steps=options.steps,
+                seed=options.seed,
+            )
+            write_motion(target, motion.values, space, audio=audio)
+            bar.advance()
+            sys.stdout.write(f"{target}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    options = parser().parse_args(arguments)
+    return guarded(lambda: animate(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Motion files: Live Link Face csv, npz, mp4 and gif, chosen by suffix."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from distill.errors import UserError
+from distill.face.livelink import read_livelink_csv, write_livelink_csv
+from distill.face.names import ARKIT_CHANNELS
+from distill.face.space import MotionSpace
+from distill.face.video import write_gif, write_mp4
+from distill.storage import atomic_path
+
+__all__ = ["MotionFile", "read_livelink_csv", "read_npz", "write_motion"]
+
+SUFFIXES = (".csv", ".npz", ".mp4", ".gif")
+UNITS = "ARKit weights 0..1, head rotation in radians"
+
+MotionFile = dict[str, object]
+"""Contents of a motion npz: motion (F D) float32, names, fps, units, rig."""
+
+
+def check_suffix(path: str | Path) -> str:
+    """Return the lower-case suffix of `path`.
+
+    Raises:
+        UserError: It is none of `SUFFIXES`.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UserError(f"cannot write motion as {str(path)!r}; use one of {', '.join(SUFFIXES)}")
+    return suffix
+
+
+def write_motion(
+    path: str | Path,
+    motion: Float[np.ndarray, "F D"] | Float[Tensor, "F D"],
+    space: MotionSpace,
+    *,
+    audio: Float[np.ndarray, " S"] | None = None,
+    title: str | None = None,
+) -> None:
+    """Write raw motion atomically, in the format its suffix names.
+
+    csv is a Live Link Face recording, npz has names, fps and units, mp4 is the rendered face with
+    `audio` (16 kHz mono), gif the rendered face alone. `title` goes into the mp4's metadata.
+
+    Raises:
+        UserError: Unknown suffix, empty or non-finite motion, wrong channels, unwritable folder.
+    """
+    suffix = check_suffix(path)
+    values = np.asarray(motion.detach().cpu() if isinstance(motion, Tensor) else motion, np.float32)
+    if len(values) == 0 or values.shape[1] != space.motion_dim or not np.isfinite(values).all():
+        raise UserError(
+            f"cannot write motion of shape {values.shape} to {path}; it must have at least one "
+            f"frame, {space.motion_dim} channels and finite values only"
+        )
+    if suffix == ".csv":
+        if space.channels != ARKIT_CHANNELS:
+            raise UserError(f"rig {space.rig.name!r} has no ARKit channels; write {path} as .npz")
+        write_livelink_csv(path, values, space.fps)
+        return
+    with atomic_path(Path(path)) as temporary:
+        if suffix == ".npz":
+            np.savez_compressed(
+                temporary, motion=values, names=np.array(space.channels), fps=np.float64(space.fps),
+                units=np.array(UNITS), rig=np.array(space.rig.name),
+            )  # fmt: skip
+        elif suffix == ".mp4":
+            write_mp4(temporary, values, space, audio=audio, title=title)
+        else:
+            write_gif(temporary, values, space)
+
+
+def read_npz(path: str | Path) -> MotionFile:
+    """Read a motion npz; never executes what is in it.
+
+    Returns:
+        `motion` (F D) float32, `names` (tuple of str), `fps` (float), `units` and `rig` (str).
+
+    Raises:
+        UserError: Missing, corrupt or foreign file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return {
+                "motion": np.asarray(data["motion"], np.float32),
+                "names": tuple(str(n) for n in data["names"]),
+                "fps": float(data["fps"]),
+                "units": str(data["units"]),
+                "rig": str(data["rig"]),
+            }
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        raise UserError(f"cannot read {path} as a motion npz ({error})") from error

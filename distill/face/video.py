@@ -1,0 +1,81 @@
+"""Rendered faces as mp4 with sound, or gif."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from distill.errors import UserError
+from distill.face.render import render_frames
+from distill.face.space import MotionSpace
+from distill.types import SAMPLE_RATE_HZ
+
+AUDIO_HZ = 48_000
+"""Sound is written at this rate, so that one AAC packet is shorter than a motion frame."""
+
+
+def write_mp4(
+    path: Path,
+    motion: Float[np.ndarray, "F D"],
+    space: MotionSpace,
+    *,
+    audio: Float[np.ndarray, " S"] | None = None,
+    title: str | None = None,
+    size: tuple[int, int] = (512, 512),
+) -> None:
+    """Write the rendered face as h264, with `audio` (16 kHz) as aac cut or padded to the motion."""
+    import av
+    import torch
+
+    rate = Fraction(space.fps).limit_denominator(1001)
+    with av.open(str(path), "w", format="mp4") as container:
+        if title:
+            container.metadata["title"] = title
+        video = container.add_stream("libx264", rate=rate, options={"crf": "20", "preset": "veryfast"})
+        video.width, video.height, video.pix_fmt = size[0], size[1], "yuv420p"
+        sound = None
+        if audio is not None:
+            sound = container.add_stream("aac", rate=AUDIO_HZ, layout="mono")
+        for image in render_frames(space.rig, torch.from_numpy(motion), size=size):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        if sound is not None and audio is not None:
+            samples = sound_track(audio, len(motion) / space.fps)
+            frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+            frame.sample_rate = AUDIO_HZ
+            container.mux(sound.encode(frame))
+            container.mux(sound.encode(None))
+
+
+def sound_track(audio: Float[np.ndarray, " S"], seconds: float) -> np.ndarray:
+    """Resample 16 kHz audio to `AUDIO_HZ` and cut or pad it to `seconds`."""
+    import soxr
+
+    samples = soxr.resample(audio.astype(np.float32), SAMPLE_RATE_HZ, AUDIO_HZ)
+    out = np.zeros(round(seconds * AUDIO_HZ), np.float32)
+    count = min(len(out), len(samples))
+    out[:count] = np.clip(samples[:count], -1, 1)
+    return out
+
+
+def write_gif(
+    path: Path,
+    motion: Float[np.ndarray, "F D"],
+    space: MotionSpace,
+    *,
+    size: tuple[int, int] = (320, 320),
+) -> None:
+    """Write the rendered face as an animation that repeats; times are exact to 10 ms."""
+    import torch
+    from PIL import Image
+
+    if space.fps > 50:
+        raise UserError(f"gif cannot show {space.fps:g} frames per second (limit 50); write mp4")
+    images = [Image.fromarray(i) for i in render_frames(space.rig, torch.from_numpy(motion), size=size)]
+    times = np.round(np.arange(len(images) + 1) * 100 / space.fps).astype(int) * 10
+    palette = images[0].quantize(128)
+    images = [i.quantize(palette=palette, dither=Image.Dither.NONE) for i in images]
+    images[0].save(path, "GIF", save_all=True, append_images=images[1:], loop=0,
+                   duration=[int(d) for d in np.diff(times)])  # fmt: skip

@@ -1,0 +1,126 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from distill.methods.progressive.plan import Round
+from distill.methods.progressive.round import (
+    DistillationRound,
+    RoundWeights,
+    feature_distance,
+    feature_projection,
+)
+from distill.methods.regression import RegressionTraining
+from distill.training.losses import LossWeights
+from personalizer.enhancer import PersonaEnhancer
+from tests.toys import toy_batch, toy_space, toy_student, toy_teacher
+
+OPTIMIZER = {"lr": 1e-3, "weight_decay": 0.0, "updates": 10, "warmup": 1}
+
+
+def make_round(student=None, teacher=None, *, steps=(4, 2), shrink=False, **weights):
+    student, teacher, space = student or toy_student(), teacher or toy_teacher(), toy_space()
+    enhancer = PersonaEnhancer(
+        len(space.groups["upper"]), teacher.persona_dim, student.persona_dim
+    )
+    return DistillationRound(
+        student,
+        teacher,
+        Round(0, *steps, shrink=shrink),
+        space,
+        weights=RoundWeights(**weights),
+        losses=LossWeights(),
+        enhancer=enhancer,
+        optimizer=OPTIMIZER,
+    )
+
+
+def terms_of(module, batch, seed=0):
+    torch.manual_seed(seed)
+    return module.terms(batch)
+
+
+def test_all_four_terms_are_there_and_each_can_be_switched_off():
+    batch = toy_batch()
+    assert set(terms_of(make_round(), batch)) == {"dis", "ae", "pc", "gt"}
+    for name in ("dis", "ae", "pc", "gt"):
+        left = terms_of(make_round(**{name: 0.0}), batch)
+        assert set(left) == {"dis", "ae", "pc", "gt"} - {name}
+
+
+def test_teacher_is_frozen_and_stays_in_eval_mode():
+    module = make_round().train()
+    assert module.model.training and not module.teacher.training
+    torch.stack(list(terms_of(module, toy_batch()).values())).sum().backward()
+    assert all(p.grad is None for p in module.teacher.parameters())
+    learning = {id(p) for p in module.learning().parameters()}
+    assert not learning & {id(p) for p in module.teacher.parameters()}
+
+
+def test_every_student_parameter_learns():
+    module = make_round()
+    torch.stack(list(terms_of(module, toy_batch()).values())).sum().backward()
+    unused = [n for n, p in module.model.named_parameters() if p.grad is None]
+    assert set(unused) <= {"null_audio", "persona.null", "history_flag"}
+
+
+def test_padding_does_not_change_any_term():
+    module, batch = make_round(), toy_batch()
+    mask = batch.mask.clone()
+    mask[:, 12:] = False
+    # Noise is drawn per frame, so only the frames outside the mask may differ.
+    losses = []
+    for junk in (0.0, 50.0):
+        motion = torch.where(mask[..., None], batch.motion, torch.tensor(junk))
+        terms = terms_of(module, replace(batch, motion=motion, mask=mask))
+        losses.append(float(terms["gt"]))
+    near = terms_of(module, replace(batch, mask=mask))
+    assert losses[0] != pytest.approx(float(terms_of(module, batch)["gt"]))
+    assert float(near["ae"]) == pytest.approx(float(terms["ae"]))
+
+
+def test_a_student_equal_to_its_teacher_has_no_error_in_a_shrink_round():
+    teacher = toy_teacher()
+    module = make_round(toy_teacher(), teacher, steps=(4, 4), shrink=True)
+    terms = terms_of(module, toy_batch())
+    assert float(terms["dis"]) < 1e-10 and float(terms["ae"]) < 1e-10
+
+
+def test_projection_between_equal_sizes_starts_as_identity():
+    x = torch.randn(2, 3, 7)
+    assert torch.equal(feature_projection(7, 7)(x), x)
+    assert feature_projection(7, 9)(x).shape == (2, 3, 9)
+
+
+def test_feature_distance_ignores_scale_and_offset():
+    a, b = torch.randn(2, 2, 5, 8).unbind(0)
+    mask = torch.ones(2, 5, dtype=torch.bool)
+    torch.testing.assert_close(
+        feature_distance(a, 3 * b + 1, mask), feature_distance(a, b, mask), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_regression_ignores_noise():
+    module = RegressionTraining(
+        toy_student(), toy_space(), losses=LossWeights(), optimizer=OPTIMIZER
+    )
+    first, second = (terms_of(module, toy_batch(), seed=s) for s in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def losses_of_training(module, updates=3):
+    optimizer = module.configure_optimizers()["optimizer"]
+    losses = []
+    for update in range(updates):
+        torch.manual_seed(update)
+        loss = torch.stack(list(module.terms(toy_batch(seed=update)).values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def test_training_is_repeatable():
+    first, second = (losses_of_training(make_round()) for _ in range(2))
+    assert first == second

@@ -1,0 +1,20 @@
+import pytest
+import torch
+
+from distill.windowing import crossfade, spans
+
+
+@pytest.mark.parametrize("frames", [1, 9, 10, 11, 17, 18, 100, 1000])
+def test_spans_cover_every_frame_and_overlap_as_said(frames):
+    cover = list(spans(frames, 10, 3))
+    assert cover[0].start == 0 and cover[-1].stop == frames and cover[0].overlap == 0
+    for before, after in zip(cover, cover[1:], strict=False):
+        assert after.start == before.stop - 3 and 0 < after.overlap <= 3
+        assert after.stop > before.stop
+    assert all(span.stop - span.start <= 10 for span in cover)
+
+
+def test_crossfade_of_equal_streams_changes_nothing_and_else_moves_steadily():
+    a, b = torch.zeros(1, 4, 2), torch.ones(1, 4, 2)
+    assert torch.equal(crossfade(b, b), b)
+    torch.testing.assert_close(crossfade(a, b)[0, :, 0], torch.tensor([0.2, 0.4, 0.6, 0.8]))

@@ -1,0 +1,81 @@
+import torch
+
+from distill.training.denoising import DenoisingTraining, drop_conditions, noised
+from distill.training.losses import LossWeights, MotionLoss, masked_mean
+from distill.types import Conditions
+from tests.toys import toy_batch, toy_space, toy_teacher
+from tests.worlds import PointMass
+
+
+def test_equal_motion_costs_nothing_and_terms_can_be_switched_off():
+    space, x = toy_space(), torch.randn(2, 6, 55)
+    mask = torch.ones(2, 6, dtype=torch.bool)
+    terms = MotionLoss(space, LossWeights())(x, x, mask)
+    assert set(terms) == {"x0", "lips", "upper", "velocity"}
+    assert all(float(v) == 0 for v in terms.values())
+    assert set(MotionLoss(space, LossWeights(upper=0, velocity=0))(x, x, mask)) == {"x0", "lips"}
+
+
+def test_a_face_at_the_mean_scores_about_one_in_vertex_terms():
+    loss = MotionLoss(toy_space(), LossWeights(upper=1.0))
+    target = torch.randn(8, 200, 55)
+    mask = torch.ones(8, 200, dtype=torch.bool)
+    terms = loss(torch.zeros_like(target), target, mask)
+    assert 0.8 < terms["lips"] < 1.25 and 0.8 < terms["upper"] < 1.25 and 0.9 < terms["x0"] < 1.1
+
+
+def test_padding_does_not_change_any_term():
+    loss, mask = MotionLoss(toy_space(), LossWeights()), torch.ones(2, 9, dtype=torch.bool)
+    mask[:, 6:] = False
+    a, b = torch.randn(2, 2, 9, 55).unbind(0)
+    clean = loss(a, b, mask)
+    junk = loss(torch.where(mask[..., None], a, torch.tensor(1e3)), b, mask)
+    assert all(torch.allclose(clean[name], junk[name]) for name in clean)
+
+
+def test_masked_mean_weights_samples():
+    error, mask = torch.tensor([[1.0, 1.0], [3.0, 3.0]]), torch.ones(2, 2, dtype=torch.bool)
+    assert float(masked_mean(error, mask)) == 2
+    assert float(masked_mean(error, mask, torch.tensor([1.0, 0.0]))) == 0.5
+    assert float(masked_mean(error, torch.zeros(2, 2, dtype=torch.bool))) == 0
+
+
+def test_velocity_sees_jitter_that_position_cannot_tell_from_offset():
+    loss = MotionLoss(toy_space(), LossWeights(lips=0, upper=0))
+    target, mask = torch.zeros(1, 20, 55), torch.ones(1, 20, dtype=torch.bool)
+    offset = torch.ones_like(target)
+    jitter = offset * torch.tensor([1.0, -1.0]).repeat(10)[None, :, None]
+    moved, shaken = loss(offset, target, mask), loss(jitter, target, mask)
+    assert torch.isclose(moved["x0"], shaken["x0"])
+    assert float(moved["velocity"]) == 0 and float(shaken["velocity"]) > 1
+
+
+def test_noised_motion_has_the_schedules_variance():
+    t = torch.tensor([0.3, 0.9])
+    z = noised(PointMass(), torch.zeros(2, 500, 20), t, torch.randn(2, 500, 20))
+    _, sigma = PointMass.schedule.alpha_sigma(t)
+    torch.testing.assert_close(z.std((1, 2)), sigma, rtol=0.03, atol=0)
+
+
+def test_conditions_drop_at_the_asked_rate():
+    cond = Conditions(audio=torch.zeros(4000, 1, 1), persona=torch.zeros(4000, 1))
+    kept = drop_conditions(cond, 4000, 0.2, 0.5)
+    assert abs(kept.audio_keep.mean() - 0.8) < 0.03
+    assert abs(kept.persona_keep.mean() - 0.5) < 0.03
+
+
+def test_teacher_learns_a_fixed_batch():
+    torch.manual_seed(0)
+    optimizer = {"lr": 3e-3, "weight_decay": 0.0, "updates": 60, "warmup": 5}
+    module = DenoisingTraining(
+        toy_teacher(), toy_space(), optimizer=optimizer, losses=LossWeights(), time_power=2.0
+    )
+    batch, step = toy_batch(), module.configure_optimizers()["optimizer"]
+    losses = []
+    for _ in range(60):
+        loss = torch.stack(list(module.terms(batch).values())).sum()
+        step.zero_grad()
+        loss.backward()
+        step.step()
+        losses.append(loss.item())
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])

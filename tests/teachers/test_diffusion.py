@@ -1,0 +1,41 @@
+import pytest
+import torch
+
+from distill.types import Conditions
+from teachers.diffusion.network import band_mask, rotary_table, rotate
+from tests.toys import toy_teacher
+
+
+@pytest.mark.parametrize(("reach", "layers"), [(2, 1), (2, 2), (5, 1)])
+def test_a_frame_depends_on_exactly_its_band(reach, layers):
+    model = toy_teacher(reach_frames=reach, layers=layers).eval()
+    z = torch.randn(1, 31, 55, requires_grad=True)
+    cond = Conditions(audio=torch.randn(1, 31, model.audio_dim))
+    model(z, torch.tensor([0.5]), cond)[:, 15].abs().sum().backward()
+    touched = (z.grad.abs().sum((0, 2)) > 0).nonzero().flatten()
+    assert touched.min() == 15 - reach * layers and touched.max() == 15 + reach * layers
+
+
+def test_the_same_frames_later_in_a_clip_get_the_same_answer():
+    model = toy_teacher(reach_frames=3, layers=1).eval().double()
+    z, audio = torch.randn(1, 20, 55).double(), torch.randn(1, 20, model.audio_dim).double()
+    t = torch.tensor([0.4]).double()
+    whole = model(z, t, Conditions(audio=audio))
+    late = model(z[:, 5:], t, Conditions(audio=audio[:, 5:]))
+    torch.testing.assert_close(whole[:, 8:], late[:, 3:], rtol=1e-6, atol=1e-6)
+
+
+def test_short_clips_need_no_mask():
+    assert band_mask(9, 8, torch.device("cpu")) is None
+    assert band_mask(10, 8, torch.device("cpu")).sum() == 10 * 10 - 2
+
+
+def test_rotation_keeps_length_and_depends_on_distance_only():
+    table = rotary_table(12, 8, torch.zeros(1).double())
+    q, k = torch.randn(2, 1, 1, 1, 8).double().expand(2, 1, 1, 12, 8).unbind(0)
+    q, k = rotate(q, table), rotate(k, table)
+    torch.testing.assert_close(q.norm(dim=-1), q.norm(dim=-1)[..., :1].expand(1, 1, 12))
+    scores = (q @ k.mT)[0, 0]
+    for offset in range(-3, 4):
+        diagonal = scores.diagonal(offset)
+        torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal))
