@@ -9,7 +9,7 @@ COLOURS = {"teacher": "#b5473c", "student": "#2f6f9f", "regression": "#6b8f3a"}
 
 
 def plot_pareto(results: Results, path: Path) -> Path:
-    """Draw the plot from results alone; rows without a model are dashed lines."""
+    """Draw the plot from results alone; rows without a model are named in a note."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -20,21 +20,14 @@ def plot_pareto(results: Results, path: Path) -> Path:
     for row in points:
         _draw_point(axes, row)
     _label_points(axes, points)
-    for row in results.rows:
-        level = mean_of(row, "lve")
-        if not row.bytes and level is not None:
-            axes.axhline(level, color="0.6", linestyle="--", linewidth=1, zorder=1)
-            axes.annotate(
-                row.name, (0.995, level), xycoords=("axes fraction", "data"), ha="right",
-                va="bottom", color="0.4", fontsize=9,
-            )  # fmt: skip
     axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.margins(x=0.18, y=0.15)
+    axes.margins(x=0.2, y=0.3)
+    axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]))
     _plain_ticks(axes)
+    _note_still_faces(axes, results)
     seconds = results.protocol.get("audio_s", 10)
     axes.set_xlabel(f"latency for {seconds:g} s of audio, 1 thread, p50 (ms, log; left is better)")
-    axes.set_ylabel(f"LVE ({_unit(results)}, test split, log; lower is better)")
+    axes.set_ylabel(f"LVE ({_unit(results)}, test split; lower is better)")
     axes.set_title(f"{results.run}: lip error against latency, area = bytes", fontsize=11)
     axes.grid(True, which="both", color="0.92", zorder=0)
     with atomic_path(Path(path)) as temporary:
@@ -52,29 +45,42 @@ def _draw_point(axes, row: Row) -> None:
 
 
 def _label_points(axes, points: list[Row]) -> None:
-    """Label points in order of latency, alternately above and below so that labels stay apart."""
-    ordered = sorted(points, key=lambda row: _latency_ms(row) or 0)
+    """Label points in order of latency, alternately above and below; regression on its left."""
+    ordered = sorted(points, key=lambda row: (row.name == "regression", _latency_ms(row) or 0))
     for index, row in enumerate(ordered):
         backend = "" if row.backend == "torch" else f" {row.backend}"
         text = f"{row.name}{backend}\n{row.bytes / 1e6:.3g} MB"
-        radius = max(5.0, (12 * row.bytes / 1e6) ** 0.5 / 2)
-        up = index % 2 == 0
+        away = max(5.0, (12 * row.bytes / 1e6) ** 0.5 / 2) + 2
+        value, spread = row.metrics["lve"].mean or 0.0, row.metrics["lve"].std or 0.0
+        y, offset, ha, va = value + spread, (0, away), "center", "bottom"
+        if row.name == "regression":
+            y, offset, ha, va = value, (-away, 0), "right", "center"
+        elif index % 2:
+            y, offset, ha, va = value - spread, (0, -away), "center", "top"
         axes.annotate(
-            text, (_latency_ms(row), row.metrics["lve"].mean), textcoords="offset points",
-            xytext=(0, (radius + 6) * (1 if up else -1)), ha="center",
-            va="bottom" if up else "top", fontsize=8, zorder=5,
+            text, (_latency_ms(row), y), textcoords="offset points",
+            xytext=offset, ha=ha, va=va, fontsize=8, zorder=5,
         )  # fmt: skip
+
+
+def _note_still_faces(axes, results: Results) -> None:
+    """Say what the rows without a model reach; they lie far above the models."""
+    still = {row.name: mean_of(row, "lve") for row in results.rows if not row.bytes}
+    words = [f"{name}: {level:.3g}" for name, level in still.items() if level is not None]
+    axes.text(
+        0.99, 0.98, "without a model  " + ",  ".join(words) if words else "",
+        transform=axes.transAxes, ha="right", va="top", fontsize=9, color="0.4",
+    )  # fmt: skip
 
 
 def _plain_ticks(axes) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        plain = ScalarFormatter()
-        plain.set_scientific(False)
-        axis.set_major_formatter(plain)
-        axis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    plain = ScalarFormatter()
+    plain.set_scientific(False)
+    axes.xaxis.set_major_formatter(plain)
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _latency_ms(row: Row) -> float | None:

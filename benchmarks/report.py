@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
@@ -47,9 +48,10 @@ def show(results: Results, console: Console | None = None) -> None:
     """Print targets and a summary of the test split as tables on the screen."""
     console = console or Console()
     for table in (summary_table(results), reach_table(results)):
-        drawn = RichTable(title=escape(table.title), title_justify="left")
+        drawn = RichTable(title=escape(table.title), title_justify="left", box=SIMPLE_HEAD)
+        drawn.padding, drawn.pad_edge = (0, 0, 0, 1), False
         for index, name in enumerate(table.head):
-            drawn.add_column(escape(name), justify="right" if index else "left", no_wrap=not index)
+            drawn.add_column(escape(name), justify="right" if index else "left", no_wrap=True)
         for line in table.body:
             drawn.add_row(*map(escape, line))
         console.print(drawn)

@@ -79,11 +79,12 @@ def summary_table(results: Results) -> Table:
     body = []
     for row in results.rows:
         timing = row.speed and row.speed.threads_1
-        means = (number(mean_of(row, metric)) for metric in SUMMARY)
+        means = (number(mean_of(row, metric), 3) for metric in SUMMARY)
         cost = number(timing.p50_ms if timing else None), number(row.bytes / 1e6 or None)
         body.append((_label(row), *means, *cost))
-    title = f"Test split, {results.splits.get('test', 0)} clips, data {results.data_hash}"
-    return Table(title=title, head=(*head, "p50 ms\n1 thread", "size\nMB"), body=tuple(body))
+    where = f"{results.splits.get('test', 0)} clips, data {results.data_hash}"
+    title = f"Test split, {where}; p50 on 1 thread"
+    return Table(title=title, head=(*head, "p50\nms", "size\nMB"), body=tuple(body))
 
 
 def formula_table(results: Results) -> Table:
@@ -93,11 +94,11 @@ def formula_table(results: Results) -> Table:
     return Table(title="Formulas", head=("id", *columns), body=tuple(body))
 
 
-def number(value: float | None) -> str:
-    """Write a number with four significant digits; a dash when there is none."""
+def number(value: float | None, digits: int = 4) -> str:
+    """Write a number with so many significant digits; a dash when there is none."""
     if value is None:
         return MISSING
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
 
 
 def _lines(results: Results, split: str) -> list[tuple[str, dict[str, MetricValue]]]:

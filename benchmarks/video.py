@@ -14,8 +14,8 @@ from benchmarks.results import STUDENT
 from distill.errors import UserError
 from distill.face.render import contact_sheet, render_frames, render_image
 from distill.face.space import MotionSpace
+from distill.face.video import AUDIO_HZ, sound_track
 from distill.storage import atomic_path
-from distill.types import SAMPLE_RATE_HZ
 
 LABEL_PX = 28
 SHEET_FRAMES = 8
@@ -106,19 +106,19 @@ def comparison_sheet(
 def write_video(
     path: Path, frames: Iterable[np.ndarray], fps: float, audio: Float[np.ndarray, " S"]
 ) -> Path:
-    """Write frames (H W 3) and 16 kHz sound as h264 and aac, cut to the length of the pictures.
+    """Write frames (H W 3) as h264 and 16 kHz sound as aac, cut or padded to the pictures.
 
     Raises:
         UserError: There are no frames, or the file cannot be written.
     """
     import av
 
-    rate = Fraction(fps).limit_denominator(1001)
     count = 0
     with atomic_path(Path(path)) as temporary, av.open(str(temporary), "w", format="mp4") as file:
-        video = file.add_stream("h264", rate=rate)
+        rate = Fraction(fps).limit_denominator(1001)
+        video = file.add_stream("libx264", rate=rate, options={"preset": "veryfast"})
         video.pix_fmt = "yuv420p"
-        sound = file.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="mono")
+        sound = file.add_stream("aac", rate=AUDIO_HZ, layout="mono")
         for count, frame in enumerate(frames, 1):
             if count == 1:
                 video.height, video.width = frame.shape[:2]
@@ -126,12 +126,11 @@ def write_video(
         if not count:
             raise UserError(f"{path} would be a video without frames; give motion of some length")
         file.mux(video.encode())
-        samples = audio[: round(count * SAMPLE_RATE_HZ / fps)]
-        for start in range(0, len(samples), SAMPLE_RATE_HZ):
-            chunk = np.ascontiguousarray(samples[None, start : start + SAMPLE_RATE_HZ], np.float32)
-            block = av.AudioFrame.from_ndarray(chunk, format="fltp", layout="mono")
-            block.sample_rate, block.pts = SAMPLE_RATE_HZ, start
-            file.mux(sound.encode(block))
+        block = av.AudioFrame.from_ndarray(
+            sound_track(audio, count / fps)[None], format="fltp", layout="mono"
+        )
+        block.sample_rate = AUDIO_HZ
+        file.mux(sound.encode(block))
         file.mux(sound.encode())
     return Path(path)
 

@@ -65,14 +65,21 @@ def hydra_main(name: str, job: Callable[[dict[str, Any]], Any], arguments: Seque
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    failed: list[UserError] = []
+
     def call(config: DictConfig) -> None:
+        if failed:
+            return
         plain: dict[str, Any] = OmegaConf.to_container(  # type: ignore[assignment]
             config, resolve=True, throw_on_missing=True
         )
         hydra_config = HydraConfig.get()
         if hydra_config.mode == RunMode.MULTIRUN:
             plain["run"] = sweep_member(plain["run"], hydra_config.job.override_dirname)
-        job(plain)
+        try:
+            job(plain)
+        except UserError as error:  # raised below: Hydra would print a preamble of its own
+            failed.append(error)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach `guarded` instead of sys.exit
     resolve = ["--resolve"] if "--cfg" in arguments else []
@@ -82,6 +89,8 @@ def hydra_main(name: str, job: Callable[[dict[str, Any]], Any], arguments: Seque
         decorated(call)()
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(explain(error, arguments, config_folder())) from error
+    if failed:
+        raise failed[0]
 
 
 def sweep_member(run: dict[str, Any], overrides: str) -> dict[str, Any]:

@@ -37,22 +37,7 @@ class PersonaBank(Movable):
     emotions: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        for kind, tensor, names in (
-            ("identity", self.identity, self.identities),
-            ("emotion", self.emotion, self.emotions),
-        ):
-            if tensor.ndim != 2 or len(tensor) != len(names) or not names:
-                raise UserError(
-                    f"persona bank: {kind} has shape {tuple(tensor.shape)} for {len(names)} names;"
-                    " the bank is damaged or foreign, make it again"
-                )
-            if len(set(names)) < len(names):
-                raise UserError(f"persona bank: a name of {kind} appears twice; names are unique")
-        if self.identity.shape[1] != self.emotion.shape[1]:
-            raise UserError(
-                f"persona bank: identity size {self.identity.shape[1]} differs from emotion size"
-                f" {self.emotion.shape[1]}; the bank is damaged or foreign, make it again"
-            )
+        _check_shapes(self.identity, self.emotion, self.identities, self.emotions)
 
     @property
     def average_identity(self) -> Float[Tensor, " E"]:
@@ -136,19 +121,16 @@ class PersonaBank(Movable):
     def from_state(cls, tensors: dict[str, Tensor], names: dict[str, Any]) -> "PersonaBank":
         """Return the bank that `state` described; `UserError` when something is missing."""
         try:
-            for kind in ("identity", "emotion"):
-                if not bool(torch.isfinite(tensors[kind]).all()):
-                    raise UserError(f"persona bank: {kind} holds values that are not finite")
-            return cls(
-                identity=tensors["identity"],
-                emotion=tensors["emotion"],
-                identities=tuple(str(name) for name in names["identities"]),
-                emotions=tuple(str(name) for name in names["emotions"]),
-            )
+            identity, emotion = tensors["identity"], tensors["emotion"]
+            identities, emotions = tuple(names["identities"]), tuple(names["emotions"])
         except KeyError as error:
             raise UserError(
                 f"persona bank: {error.args[0]} is missing; the bank is damaged or foreign"
             ) from error
+        _check_shapes(identity, emotion, identities, emotions)
+        if not bool(torch.isfinite(identity).all() & torch.isfinite(emotion).all()):
+            raise UserError("persona bank: it holds values that are not finite; make it again")
+        return cls(identity=identity, emotion=emotion, identities=identities, emotions=emotions)
 
     def _identity(self, voice: str | Tensor) -> Tensor:
         return self.pick(voice) if isinstance(voice, str) else voice.to(self.identity)
@@ -189,6 +171,24 @@ def embed_audio(
         normalize(torch.stack(identity).sum(dim=0), dim=0),
         normalize(torch.stack(emotion).sum(dim=0), dim=0),
     )
+
+
+def _check_shapes(
+    identity: Tensor, emotion: Tensor, identities: Sequence[str], emotions: Sequence[str]
+) -> None:
+    for kind, tensor, names in (("identity", identity, identities), ("emotion", emotion, emotions)):
+        if tensor.ndim != 2 or len(tensor) != len(names) or not names:
+            raise UserError(
+                f"persona bank: {kind} has shape {tuple(tensor.shape)} for {len(names)} names;"
+                " the bank is damaged or foreign, make it again"
+            )
+        if len(set(names)) < len(names):
+            raise UserError(f"persona bank: a name of {kind} appears twice; names are unique")
+    if identity.shape[1] != emotion.shape[1]:
+        raise UserError(
+            f"persona bank: identity size {identity.shape[1]} differs from emotion size"
+            f" {emotion.shape[1]}; the bank is damaged or foreign, make it again"
+        )
 
 
 def _nearest(vector: Tensor, bank: Tensor) -> int:

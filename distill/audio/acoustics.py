@@ -31,7 +31,7 @@ def room_spectrum(
     length = min(int(decay_s * SAMPLE_RATE_HZ), size - delay_samples)
     tail = rng.standard_normal(length, dtype=np.float32)
     tail *= np.exp(np.linspace(0, -6.9, length, dtype=np.float32))
-    direct_over_tail_db = rng.uniform(12 - 12 * strength, 20)
+    direct_over_tail_db = rng.uniform(12 - 9 * strength, 20)
     tail *= 10 ** (-direct_over_tail_db / 20) / np.sqrt(tail @ tail + 1e-12)
     response = np.zeros(size, np.float32)
     response[0] = 1

@@ -2,18 +2,20 @@
 
 import hashlib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float16, Float32
 
+from distill.audio.backbones import load_backbone
 from distill.audio.frames import exact_fps, frames_for
 from distill.audio.frozen import FrozenEncoder
 from distill.storage import atomic_path
 
-Compute = Callable[[np.ndarray, float], np.ndarray]
+Compute = Callable[[np.ndarray, float | int], np.ndarray]
 
 
 class FeatureCache:
@@ -26,17 +28,27 @@ class FeatureCache:
         self.folder, self.encoder_id, self.compute = Path(folder), encoder_id, compute
 
     @classmethod
-    def of(cls, folder: str | Path, encoder: FrozenEncoder) -> "FeatureCache":
-        """Cache the raw backbone features of `encoder` (its `cond.features`)."""
+    def of(cls, folder: str | Path, encoder: FrozenEncoder | Mapping[str, Any]) -> "FeatureCache":
+        """Cache the raw backbone features (`cond.features`) of an encoder.
 
-        def compute(audio: np.ndarray, fps: float) -> np.ndarray:
-            device = next(encoder.backbone.parameters()).device
+        In place of the encoder, the keyword arguments of `build_encoder` will do.
+        """
+        if isinstance(encoder, Mapping):
+            backbone = load_backbone(encoder["name"], encoder.get("path"))
+            name = encoder["name"]
+            encoder = FrozenEncoder(name=name, fps=30, width=1, blocks=0, backbone=backbone)
+        heard_by = encoder
+
+        def compute(audio: np.ndarray, fps: float | int) -> np.ndarray:
+            device = next(heard_by.backbone.parameters()).device
             heard = torch.from_numpy(audio)[None].to(device)
-            return encoder.features(heard, frames_for(len(audio), fps), fps)[0].cpu().numpy()
+            return heard_by.features(heard, frames_for(len(audio), fps), fps)[0].cpu().numpy()
 
-        return cls(folder, encoder.identity(), compute)
+        return cls(folder, heard_by.identity(), compute)
 
-    def features(self, audio: Float32[np.ndarray, " S"], fps: float) -> Float16[np.ndarray, "F A"]:
+    def features(
+        self, audio: Float32[np.ndarray, " S"], fps: float | int
+    ) -> Float16[np.ndarray, "F A"]:
         """Return float16 features of 16 kHz audio, one row per motion frame."""
         path = self.path(audio, fps)
         found = _read(path)
@@ -47,7 +59,7 @@ class FeatureCache:
             np.savez(temporary, features=made)
         return made
 
-    def path(self, audio: Float32[np.ndarray, " S"], fps: float) -> Path:
+    def path(self, audio: Float32[np.ndarray, " S"], fps: float | int) -> Path:
         """Return the file that holds, or would hold, the features of `audio`."""
         heard = np.ascontiguousarray(audio, np.float32).tobytes()
         digest = hashlib.sha256(f"{self.encoder_id} {exact_fps(fps)} ".encode() + heard)

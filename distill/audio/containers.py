@@ -11,7 +11,8 @@ import soundfile
 
 from distill.errors import UserError
 
-BLOCK_VALUES = 1 << 20
+BLOCK_VALUES = 1 << 14
+"""Samples per read: the one in which a file breaks off is lost, so it is short."""
 _STREAMED_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)
 
 
@@ -28,7 +29,7 @@ class Block:
 
 
 def read_blocks(path: Path) -> Iterator[Block]:
-    """Yield the blocks of an audio file, never more than a few MB at a time.
+    """Yield the blocks of an audio file, a second or less at a time.
 
     Raises:
         DamagedAudio: After the last good block, when the file breaks off or goes bad.

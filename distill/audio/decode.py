@@ -23,7 +23,9 @@ LARGEST_SAMPLE = 1e6
 """Beyond this a float file does not hold audio, whatever its scale."""
 
 
-def load_audio(path: str | Path, *, max_seconds: float = 4 * 3600) -> Float32[np.ndarray, " S"]:
+def load_audio(
+    path: str | Path, *, max_seconds: float | int = 4 * 3600
+) -> Float32[np.ndarray, " S"]:
     """Return a recording as mono float32 at 16 kHz, channels averaged.
 
     Reads wav, flac, ogg, opus and mp3 through libsndfile, the rest (m4a, mp4, webm, ...) through
@@ -86,7 +88,7 @@ def _check_file(path: Path) -> None:
 class _Converter:
     """Collects decoded blocks as mono 16 kHz audio, and refuses what is not usable."""
 
-    def __init__(self, name: str, max_seconds: float) -> None:
+    def __init__(self, name: str, max_seconds: float | int) -> None:
         self.name, self.max_seconds = name, max_seconds
         self.parts: list[np.ndarray] = []
         self.rate_hz, self.taken, self.last = 0, 0, np.zeros(0, np.float32)

@@ -49,7 +49,7 @@ class MelEncoder(AudioEncoder):
     def __init__(
         self,
         *,
-        fps: float,
+        fps: float | int,
         width: int,
         blocks: int,
         lookahead_frames: int | None = None,
@@ -82,7 +82,7 @@ class MelEncoder(AudioEncoder):
 def build_encoder(
     *,
     name: str,
-    fps: float,
+    fps: float | int,
     width: int,
     blocks: int,
     lookahead_frames: int | None = None,

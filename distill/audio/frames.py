@@ -9,7 +9,7 @@ _BROADCAST_BASES = (24, 30, 48, 60, 120)
 _MAX_FPS = 1000
 
 
-def exact_fps(fps: float) -> Fraction:
+def exact_fps(fps: float | int) -> Fraction:
     """Return `fps` as an exact ratio; 23.976, 29.97 and 59.94 mean the broadcast n*1000/1001.
 
     Raises:
@@ -24,11 +24,11 @@ def exact_fps(fps: float) -> Fraction:
     return Fraction(fps).limit_denominator(1001)
 
 
-def frames_for(samples: int, fps: float) -> int:
+def frames_for(samples: int, fps: float | int) -> int:
     """Return how many motion frames cover `samples`: ceil(samples * fps / 16000), at least 1."""
     return max(1, -(-samples * exact_fps(fps) // SAMPLE_RATE_HZ))
 
 
-def sample_at(frame: int, fps: float) -> int:
+def sample_at(frame: int, fps: float | int) -> int:
     """Return the sample at which motion frame `frame` starts: floor(frame * 16000 / fps)."""
     return int(frame * SAMPLE_RATE_HZ // exact_fps(fps))

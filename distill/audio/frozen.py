@@ -38,7 +38,7 @@ class FrozenEncoder(AudioEncoder):
         self,
         *,
         name: str,
-        fps: float,
+        fps: float | int,
         width: int,
         blocks: int,
         backbone: nn.Module | None = None,
@@ -82,7 +82,7 @@ class FrozenEncoder(AudioEncoder):
 
     @torch.no_grad()
     def features(
-        self, audio: Float[Tensor, "B S"], frames: int, fps: float | None = None
+        self, audio: Float[Tensor, "B S"], frames: int, fps: float | int | None = None
     ) -> Float[Tensor, "B F K"]:
         """Return backbone features at the centres of `frames` motion frames, without gradient."""
         rate = float(exact_fps(fps or self.fps))

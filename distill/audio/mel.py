@@ -65,7 +65,7 @@ class LogMel(nn.Module):
     filters: Tensor
     release: Tensor
 
-    def __init__(self, fps: float, per_frame: int = 4, mels: int = 80) -> None:
+    def __init__(self, fps: float | int, per_frame: int = 4, mels: int = 80) -> None:
         super().__init__()
         self.fps, self.per_frame, self.mels = exact_fps(fps), per_frame, mels
         self.out_dim = per_frame * mels

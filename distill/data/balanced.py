@@ -45,6 +45,7 @@ class BalancedPersonaSampler:
         self.seed, self.rank, self.world_size = seed, rank, world_size
         self.epoch = 0
         self.position = 0
+        self._planned: tuple[int, list[list[int]]] | None = None
 
     def __len__(self) -> int:
         """Return the batches of one epoch on this rank (always the same)."""
@@ -66,6 +67,13 @@ class BalancedPersonaSampler:
         queues = [self._groups(clips, rng) for clips in self.members]
         total = len(self) * self.world_size
         return [self._batch(queues, rng) for _ in range(total)]
+
+    def batch(self, index: int) -> list[int]:
+        """Return batch `index`, counted over all epochs and ranks, whatever was drawn before."""
+        epoch, position = divmod(index, len(self) * self.world_size)
+        if self._planned is None or self._planned[0] != epoch:
+            self._planned = epoch, self.plan(epoch)
+        return self._planned[1][position]
 
     def set_epoch(self, epoch: int) -> None:
         """Start `epoch` from its first batch, unless it is the running one."""

@@ -72,9 +72,10 @@ def _colors(model: IctModel, neutral: np.ndarray, lips: np.ndarray) -> np.ndarra
     colors = np.array([COLORS[p] for p in model.part])
     colors[lips] = (0.74, 0.40, 0.39)
     marks = neutral[model.landmarks]
+    dense = (model.part == "face").sum() > 3000
     for chain in (marks[17:22], marks[22:27]):
         amount = np.exp(-((_distance(neutral, _along(chain, False)) / 3.2) ** 4))[:, None] * 0.75
-        amount = amount * (model.part == "face")[:, None]
+        amount = amount * ((model.part == "face") & dense)[:, None]
         colors += (np.array((0.36, 0.25, 0.19)) - colors) * amount
     for side in ("eyeball_left", "eyeball_right"):
         own = np.flatnonzero(model.part == side)
@@ -97,12 +98,21 @@ def _basis(model: IctModel) -> np.ndarray:
     return basis
 
 
+def _closing_share(model: IctModel) -> float:
+    """How much `mouthClose` brings the lips of the open jaw back to their gap at rest (about 0.8)."""
+    pairs = model.landmarks[np.array(INNER_PAIRS)]
+    height = model.expression[:, pairs, 1]
+    widened = (height[..., 0] - height[..., 1]).mean(-1)
+    opened, closed = widened[ICT_53.index("jawOpen")], -widened[ICT_53.index("mouthClose")]
+    return float(np.clip(opened / closed, 0, 1)) if closed > 1e-6 else 1.0
+
+
 @lru_cache(maxsize=2)
 def build_rig(path: str | Path | None = None, allow_missing: bool = False) -> LinearRig:
     """Build the rig from the user's copy of ICT-FaceKit, in mm.
 
     `path` is the folder `FaceXModel`, its parent, or a compact npz. `mouthClose` is a corrective:
-    it counts up to the value of `jawOpen`.
+    it counts up to the share of `jawOpen` at which the lips are as near as at rest.
 
     Raises:
         UserError: No path or the model is not (wholly) there.
@@ -126,5 +136,5 @@ def build_rig(path: str | Path | None = None, allow_missing: bool = False) -> Li
         colors=torch.tensor(_colors(model, neutral, lips)).float(),
         pivot=torch.tensor([0.0, float(marks[8, 1]) + 25.0, 0.0]),
         view=(float(face[:, 1].min() + face[:, 1].max()) / 2, float(np.ptp(face[:, 1])) * 1.08),
-        capped=((close, jaw),),
+        capped=((close, jaw, _closing_share(model)),),
     )

@@ -17,8 +17,8 @@ class LinearRig:
         basis: Displacement of every vertex per unit of a channel (D V 3); zero for head rotation.
         colors: Diffuse colour of each vertex in [0, 1] (V 3).
         pivot: Point the head turns about (3,), used when rendering.
-        capped: Pairs (i, j): channel i counts only up to the value of channel j. `mouthClose`
-            is a corrective of `jawOpen`; more of it would push the lips through each other.
+        capped: Triples (i, j, share): channel i counts only up to `share` times channel j.
+            `mouthClose` is a corrective of `jawOpen`; more would push the lips through each other.
         view: Height of the middle of a portrait and the height it shows, in mm; (0, 0) shows all.
     """
 
@@ -33,7 +33,7 @@ class LinearRig:
     basis: Float[Tensor, "D V 3"]
     colors: Float[Tensor, "V 3"]
     pivot: Float[Tensor, " 3"]
-    capped: tuple[tuple[int, int], ...] = ()
+    capped: tuple[tuple[int, int, float], ...] = ()
     view: tuple[float, float] = (0.0, 0.0)
     units: str = "mm"
 
@@ -42,8 +42,8 @@ class LinearRig:
         if not self.capped:
             return motion
         columns = list(motion.unbind(-1))
-        for i, j in self.capped:
-            columns[i] = torch.minimum(columns[i], columns[j])
+        for i, j, share in self.capped:
+            columns[i] = torch.minimum(columns[i], share * columns[j])
         return torch.stack(columns, -1)
 
     def to_vertices(

@@ -57,7 +57,11 @@ ARKIT_52: tuple[str, ...] = (
 """The 52 shapes of Apple's ARFaceAnchor.BlendShapeLocation, weights in [0, 1]."""
 
 HEAD: tuple[str, ...] = ("headYaw", "headPitch", "headRoll")
-"""Head rotation in radians, in the order of a Live Link Face recording."""
+"""Head rotation in radians, in the order of a Live Link Face recording.
+
+Signs are those of the recordings' eye rotations: positive yaw turns to the character's right,
+positive pitch looks down; positive roll leans to the character's right shoulder.
+"""
 
 ARKIT_CHANNELS: tuple[str, ...] = ARKIT_52 + HEAD
 """Channels of the `arkit` and `ict` rigs, D = 55."""

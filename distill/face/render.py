@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from distill.face.raster import rasterize, shade, vertex_normals
+from distill.face.raster import Canvas
 from distill.protocols import Rig
 
-SUPERSAMPLING = 2
 FIELD_OF_VIEW_RAD = 0.42
 BACKGROUND = ((0.93, 0.94, 0.95), (0.72, 0.76, 0.80))
 """Colours of the top and the bottom of the picture."""
@@ -30,44 +29,48 @@ def head_rotation(angles: Float[Tensor, "F 3"]) -> Float[Tensor, "F 3 3"]:
     cy, sy, cp, sp, cr, sr = yaw.cos(), yaw.sin(), pitch.cos(), pitch.sin(), roll.cos(), roll.sin()
     about_y = matrix(cy, zero, sy, zero, one, zero, -sy, zero, cy)
     about_x = matrix(one, zero, zero, zero, cp, -sp, zero, sp, cp)
-    about_z = matrix(cr, sr, zero, -sr, cr, zero, zero, zero, one)
+    about_z = matrix(cr, -sr, zero, sr, cr, zero, zero, zero, one)
     return about_y @ about_x @ about_z
 
 
 def _background(width: int, height: int) -> np.ndarray:
-    top, bottom = (np.array(c) for c in BACKGROUND)
+    top, bottom = (np.array(c) * 255 for c in BACKGROUND)
     ramp = np.linspace(0, 1, height)[:, None, None]
-    return np.broadcast_to(top + (bottom - top) * ramp, (height, width, 3)).astype(np.float32)
+    return np.ascontiguousarray(
+        np.broadcast_to(top + (bottom - top) * ramp, (height, width, 3)).astype(np.uint8)
+    )
+
+
+def _camera(rig: Rig) -> np.ndarray:
+    """Place the camera so that it sees the rig's `view`, or all of the rest pose."""
+    low, high = rig.neutral.amin(0), rig.neutral.amax(0)
+    middle, span = getattr(rig, "view", (0.0, 0.0))
+    if span <= 0:
+        middle, span = float(low[1] + high[1]) / 2, 1.12 * float(high[1] - low[1])
+    distance = span / (2 * np.tan(FIELD_OF_VIEW_RAD / 2))
+    return np.array([0, middle, distance + 0.3 * float(high[2])], np.float32)
 
 
 def render_frames(
     rig: Rig, motion: Float[Tensor, "F D"], *, size: tuple[int, int] = (512, 512)
 ) -> Iterator[np.ndarray]:
-    """Draw every frame of raw motion as uint8 (H W 3); `size` is (width, height) in pixels."""
-    width, height = size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING
-    neutral = rig.neutral.cpu().numpy()
+    """Draw every frame of raw motion as uint8 (H W 3); `size` is (width, height) in pixels.
+
+    Head rotation is applied; memory stays flat however long the motion is.
+    """
+    canvas, camera = Canvas(_background(*size)), _camera(rig)
     triangles = rig.triangles.cpu().numpy().astype(np.int32)
-    colors = getattr(rig, "colors", torch.full_like(rig.neutral, 0.7)).cpu().numpy()
-    colors = np.ascontiguousarray(colors, np.float32)
+    colors = getattr(rig, "colors", torch.full_like(rig.neutral, 0.7))
+    colors = np.ascontiguousarray(colors.cpu().numpy(), np.float32)
     pivot = getattr(rig, "pivot", rig.neutral.mean(0)).cpu()
-    head = rig.groups["head"]
-    low, high = neutral.min(0), neutral.max(0)
-    whole = (0.5 * (low[1] + high[1]), 1.12 * (high[1] - low[1]))
-    frame = getattr(rig, "view", whole)
-    frame = frame if frame[1] > 0 else whole
-    distance = frame[1] / (2 * np.tan(FIELD_OF_VIEW_RAD / 2))
-    camera = np.array([0, frame[0], distance + float(pivot[2]) + 40], np.float32)
-    focal = np.float32(height / (2 * np.tan(FIELD_OF_VIEW_RAD / 2)))
-    background = _background(width, height)
-    for start in range(0, len(motion), 64):
-        chunk = motion[start : start + 64].cpu()
+    head = rig.groups["head"].cpu()
+    for start in range(0, len(motion), 32):
+        chunk = motion[start : start + 32]
         with torch.no_grad():
-            vertices = rig.to_vertices(chunk) - pivot
-            turned = vertices @ head_rotation(chunk[:, head]).mT + pivot
-        for points in turned.float().numpy():
-            normals = vertex_normals(points, triangles)
-            lit = shade(points, normals, colors, camera)
-            yield rasterize(points, triangles, lit, camera, focal, background, SUPERSAMPLING)
+            vertices = rig.to_vertices(chunk.to(rig.neutral)).float().cpu() - pivot
+            turned = vertices @ head_rotation(chunk.float().cpu()[:, head]).mT + pivot
+        for points in turned.numpy():
+            yield canvas.draw(points, triangles, colors, camera, FIELD_OF_VIEW_RAD)
 
 
 def render_image(

@@ -12,7 +12,9 @@ from distill.face.space import MotionSpace
 from distill.types import SAMPLE_RATE_HZ
 
 AUDIO_HZ = 48_000
-"""Sound is written at this rate, so that one AAC packet is shorter than a motion frame."""
+AAC_PRIMING = 1024
+"""Samples that an AAC track counts before its first; half of them are taken off its end, so that
+the durations of sound and picture differ by 11 ms at most."""
 
 
 def write_mp4(
@@ -54,7 +56,7 @@ def sound_track(audio: Float[np.ndarray, " S"], seconds: float) -> np.ndarray:
     import soxr
 
     samples = soxr.resample(audio.astype(np.float32), SAMPLE_RATE_HZ, AUDIO_HZ)
-    out = np.zeros(round(seconds * AUDIO_HZ), np.float32)
+    out = np.zeros(max(round(seconds * AUDIO_HZ) - AAC_PRIMING // 2, 1), np.float32)
     count = min(len(out), len(samples))
     out[:count] = np.clip(samples[:count], -1, 1)
     return out

@@ -179,9 +179,14 @@ def embed_batch(embedder: PersonaEmbedder) -> Callable[[Tensor], Tensor]:
 
 def frozen_features(config: Config, fps: float) -> Callable[[Any, float], Any] | None:
     """Return the cached features of the teacher's frozen audio encoder; None when it learns."""
-    audio = config["teacher"]["kwargs"]["audio"]
-    if audio["name"] == "mel":
-        return None
+    from distill.audio.backbones import BACKBONES
     from distill.audio.cache import FeatureCache
+    from distill.audio.encoders import build_encoder
+    from distill.audio.frozen import FrozenEncoder
 
-    return FeatureCache.of(Path(config["data"]["cache"]) / "features", audio).features
+    audio = config["teacher"]["kwargs"]["audio"]
+    if audio["name"] not in BACKBONES:
+        return None
+    encoder = build_encoder(fps=fps, **audio)
+    assert isinstance(encoder, FrozenEncoder)
+    return FeatureCache.of(Path(config["data"]["cache"]) / "features", encoder).features

@@ -20,6 +20,7 @@ from distill.pipeline.build import (
 from distill.pipeline.context import Context
 from distill.pipeline.runs import Stage
 from distill.protocols import Denoiser
+from distill.training.denoising import DenoisingTraining
 
 REGRESSION_STEPS = 1
 

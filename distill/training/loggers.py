@@ -46,6 +46,11 @@ def wandb_mode() -> str:
     return "online" if wanted == "online" and has_wandb_key() else "offline"
 
 
+def wandb_run_id(folder: Path, run_name: str, stage: str) -> str:
+    """Return the identifier under which a stage, started again, continues its W&B run."""
+    return hashlib.sha256(f"{folder.resolve()}:{run_name}:{stage}".encode()).hexdigest()[:12]
+
+
 def start_wandb(
     *, folder: Path, run_name: str, stage: str, config: Mapping[str, Any], mode: str | None = None
 ) -> Any:
@@ -71,14 +76,13 @@ def start_wandb(
         ) from error
     # Tables and artifacts of offline runs wait here for `wandb sync`, not in the home directory.
     os.environ.setdefault("WANDB_DATA_DIR", str(folder.resolve() / "wandb"))
-    identity = hashlib.sha256(f"{folder.resolve()}:{run_name}:{stage}".encode()).hexdigest()[:12]
     mode = mode or wandb_mode()
     options: dict[str, Any] = {
         "project": os.environ.get("WANDB_PROJECT", _DEFAULT_PROJECT),
         "name": f"{run_name}-{stage}",
         "group": run_name,
         "job_type": stage,
-        "id": identity,
+        "id": wandb_run_id(folder, run_name, stage),
         "dir": str(folder),
         "config": dict(config),
         "reinit": "finish_previous",

@@ -7,7 +7,6 @@ import numpy as np
 
 from distill.errors import UserError
 
-
 ENGINES = ("espeak", "flite")
 
 

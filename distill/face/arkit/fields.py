@@ -18,6 +18,8 @@ from distill.face.arkit.layout import SLIT_X, Points, slit_y
 HINGE = (-15.0, 8.0)
 """Height and depth of the jaw joint."""
 JAW_RAD = 0.25
+BLUNT = 0.5
+"""Keeps the slope of the fields bounded at the corners of the mouth (0 would not)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,7 @@ def place(points: Points, rest: Array) -> Place:
     w = np.arccosh((inside + 1j * height) / SLIT_X)
     corner = (points.lip <= 0) & (points.side == 0)
     sine = np.where(corner, 0.0, np.sin(w.imag))
+    sine *= np.abs(sine) * np.sqrt((1 + BLUNT**2) / (sine**2 + BLUNT**2))
     front = smoothstep(-0.05, 0.5, np.cos(points.theta))
     mouth = front * (1 - smoothstep(-30, -12, points.v)) * smoothstep(-150, -122, points.v)
     return Place(x=points.x, y=points.v, rest=rest, sine=sine, mu=np.where(corner, 0, w.real),
@@ -99,8 +102,7 @@ def mouth_close(p: Place) -> Array:
     """Bring the lips together over the open jaw: exactly the gap `jawOpen` makes, shared 3 to 1."""
     share = (0.5 * p.sine - 0.25 * p.sine**2) * near(p, 0.70)
     gap = jaw_turn(np.stack([p.x, slit_y(p.x), p.rest[:, 2]], -1))
-    on_lips = np.where(p.mu < 1e-6, 1.0, 1.0)
-    return gap * (share * on_lips * p.mouth)[:, None]
+    return gap * (share * p.mouth)[:, None]
 
 
 def funnel(p: Place) -> Array:

@@ -102,5 +102,5 @@ def build_rig() -> LinearRig:
         colors=torch.tensor(mesh.colors).float(),
         pivot=torch.tensor([0.0, -80.0, -10.0]),
         view=(-12.0, 262.0),
-        capped=((close, jaw),),
+        capped=((close, jaw, 1.0),),
     )

@@ -111,7 +111,7 @@ EYEBALL: dict[str, Callable[[Array], Array]] = {
 """How the left eyeball follows a shape; it draws back a little in a blink."""
 
 LEFT: dict[str, Callable[[Points, Array], Array]] = {
-    "eyeBlinkLeft": blink, "eyeSquintLeft": squint, "eyeWideLeft": wide, "eyeLookUpLeft": look(1),
-    "eyeLookDownLeft": look(-1), "browDownLeft": brow_down, "browOuterUpLeft": brow_outer_up,
+    "eyeBlinkLeft": blink, "eyeSquintLeft": squint, "eyeWideLeft": wide, "eyeLookUpLeft": look(1.0),
+    "eyeLookDownLeft": look(-1.0), "browDownLeft": brow_down, "browOuterUpLeft": brow_outer_up,
 }  # fmt: skip
 MIDDLE: dict[str, Callable[[Points, Array], Array]] = {"browInnerUp": brow_inner_up}

@@ -1,5 +1,6 @@
 """Recordings made in the tests: a speech-like sound whose timing can be measured."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def write_ffmpeg(path: Path, audio: np.ndarray, rate_hz: int, codec: str) -> Non
         stream = container.add_stream(codec, rate=rate_hz, layout=layout)
         planar = np.ascontiguousarray(audio.reshape(len(audio), -1).T, np.float32)
         frame = av.AudioFrame.from_ndarray(planar, format="fltp", layout=layout)
-        frame.sample_rate = rate_hz
+        frame.sample_rate, frame.pts, frame.time_base = rate_hz, 0, Fraction(1, rate_hz)
         resampler = av.AudioResampler(
             format=stream.format, layout=layout, rate=rate_hz, frame_size=stream.frame_size
         )

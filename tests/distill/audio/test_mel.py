@@ -13,7 +13,7 @@ QUIETEST = (-12.0 - FEATURE_MEAN) / FEATURE_STD
 def speechlike(samples, level=0.1):
     generator = torch.Generator().manual_seed(1)
     time_s = torch.arange(samples) / 16000
-    swing = 0.2 + torch.sin(2 * math.pi * 2 * time_s) ** 2
+    swing = 0.2 + torch.cos(2 * math.pi * 2 * time_s) ** 2
     return (level * swing * torch.randn(samples, generator=generator))[None]
 
 
@@ -51,11 +51,10 @@ def test_a_click_lights_the_windows_around_it():
     assert torch.equal(heard, expected)
 
 
-@pytest.mark.parametrize(("fps", "shift"), [(25, 1), (25, 7), (30, 3), (29.97, 3003)])
+@pytest.mark.parametrize(("fps", "shift"), [(25, 1), (25, 7), (30, 3), (29.97, 15)])
 def test_shifting_by_whole_frames_shifts_the_features(fps, shift):
     samples = shift * 16000 / exact_fps(fps)
-    if samples.denominator != 1:
-        samples = round(samples)
+    assert samples.denominator == 1
     frames, mel = 120, LogMel(fps)
     memory = mel.memory_frames
     audio = speechlike(int(samples) + 16000 * 10)

@@ -96,5 +96,5 @@ def test_a_trainer_drives_the_stage_and_lightning_says_nothing_itself(tmp_path, 
 
 
 def test_units_stay_readable():
-    assert duration(59.6) == "1:00" and duration(3661) == "1:01:01"
+    assert duration(59.6) == "1:00" and duration(3661.0) == "1:01:01"
     assert speed(0.25, "update") == "4.0 s/update" and speed(3.0, "it") == "3.0 it/s"
