@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -20,6 +22,7 @@ from distill.protocols import Corpus
 from distill.types import Clip, Recording
 
 SPLITS = ("test", "test_unseen")
+WORKERS = 2
 SplitValues = dict[str, dict[str, MetricValue]]
 """Metric values by row name and metric id."""
 
@@ -90,17 +93,19 @@ def measure_rows(
     """
     context = face_context(space, reference)
     measured = {}
-    for split in splits:
-        clips = clips_of(corpus, split, max_clips)
-        rows = [RowMetrics(subject, context, seeds) for subject in subjects]
-        if progress and clips:
-            progress(split, 0, len(clips))
-        for done, clip in enumerate(clips, 1):
-            _measure_clip(rows, clip, corpus.read(clip), space, reference)
-            if progress:
-                progress(split, done, len(clips))
-        if clips:
-            measured[split] = {row.subject.name: row.values() for row in rows}
+    # Small tensor operations do not gain from threads inside them, so rows are spread instead.
+    with ThreadPoolExecutor(WORKERS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for split in splits:
+            clips = clips_of(corpus, split, max_clips)
+            rows = [RowMetrics(subject, context, seeds) for subject in subjects]
+            if progress and clips:
+                progress(split, 0, len(clips))
+            for done, clip in enumerate(clips, 1):
+                _measure_clip(rows, clip, corpus.read(clip), space, reference, pool)
+                if progress:
+                    progress(split, done, len(clips))
+            if clips:
+                measured[split] = {row.subject.name: row.values() for row in rows}
     return measured
 
 
@@ -110,17 +115,19 @@ def clips_of(corpus: Corpus, split: str, max_clips: int | None = None) -> list[C
     return clips[:: max(1, -(-len(clips) // max_clips))] if max_clips else clips
 
 
-@torch.no_grad()
 def _measure_clip(
     rows: Sequence[RowMetrics],
     clip: Clip,
     recording: Recording,
     space: MotionSpace,
     reference: Reference,
+    pool: Executor,
 ) -> None:
+    """Generate row by row while the workers measure the rows already generated."""
     if recording.motion is None:
         raise UserError(f"clip {clip.id} has no motion to compare with; measure a paired corpus")
     target = _vertices(space, recording.motion)
+    waiting = []
     for row in rows:
         motions = row.subject.generate(clip, recording, row.seeds)
         if not np.isfinite(motions).all():
@@ -128,21 +135,37 @@ def _measure_clip(
                 f"row {row.subject.name} generated values that are not finite for clip {clip.id}; "
                 "its training has diverged, train it again"
             )
-        row.observe(
-            [
-                Observation(
-                    pred=_vertices(space, motion),
-                    target=target,
-                    motion=motion,
-                    lip_gap_mm=lip_gap_mm(space, motion),
-                    audio=recording.audio,
-                    phones=clip.phones,
-                    gap_range_mm=reference.gap_range_mm(clip.speaker),
-                    labels={"identity": clip.speaker, "emotion": clip.emotion},
-                )
-                for motion in motions
-            ]
-        )
+        observe = partial(_observe_row, row, motions, target, clip, recording.audio)
+        waiting.append(pool.submit(observe, space, reference))
+    for future in waiting:
+        future.result()
+
+
+@torch.no_grad()
+def _observe_row(
+    row: RowMetrics,
+    motions: np.ndarray,
+    target: Tensor,
+    clip: Clip,
+    audio: np.ndarray,
+    space: MotionSpace,
+    reference: Reference,
+) -> None:
+    row.observe(
+        [
+            Observation(
+                pred=_vertices(space, motion),
+                target=target,
+                motion=motion,
+                lip_gap_mm=lip_gap_mm(space, motion),
+                audio=audio,
+                phones=clip.phones,
+                gap_range_mm=reference.gap_range_mm(clip.speaker),
+                labels={"identity": clip.speaker, "emotion": clip.emotion},
+            )
+            for motion in motions
+        ]
+    )
 
 
 def _vertices(space: MotionSpace, motion: np.ndarray) -> Tensor:

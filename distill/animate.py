@@ -22,7 +22,9 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--checkpoint", type=Path, required=True, help="model folder, such as runs/NAME/student"
     )
-    options.add_argument("--persona", help="name in the model's bank, or a recording to take it from")
+    options.add_argument(
+        "--persona", help="name in the model's bank, or a recording to take it from"
+    )
     options.add_argument("--emotion", help="name in the model's bank; default: heard in the audio")
     options.add_argument("--strength", type=float, default=1.0, help="0 average, 1 as is, 2 strong")
     options.add_argument("--steps", type=int, help="sampler steps; default: the model's own")
@@ -35,7 +37,6 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, help=f"file ({', '.join(FORMATS)}), or a folder for several inputs"
     )
     options.add_argument("--format", choices=FORMATS, help="format in a folder; default csv")
-    options.add_argument("--list", action="store_true", help="list personas and emotions and stop")
     return options
 
 
@@ -94,6 +95,7 @@ def animate(options: argparse.Namespace) -> None:
     if not 16 <= options.size <= 4096:
         raise UserError(f"--size {options.size} is not between 16 and 4096")
     pairs = plan_outputs(find_inputs(options.inputs), options.out, options.format)
+    from distill.audio.decode import load_audio
     from distill.face.files import write_motion
     from distill.talker import load
     from distill.training.progress import Progress
@@ -106,8 +108,6 @@ def animate(options: argparse.Namespace) -> None:
     space = talker.space(**({"path": options.rig_path} if options.rig_path else {}))
     with Progress().stage("animate", total=len(pairs), unit="file") as bar:
         for source, target in pairs:
-            from distill.audio.decode import load_audio
-
             audio = load_audio(source)
             motion = talker.generate(
                 audio,
@@ -117,7 +117,7 @@ def animate(options: argparse.Namespace) -> None:
                 steps=options.steps,
                 seed=options.seed,
             )
-            write_motion(target, motion.values, space, audio=audio)
+            write_motion(target, motion.values, space, audio=audio, size=options.size)
             bar.advance()
             sys.stdout.write(f"{target}\n")
 

@@ -53,7 +53,9 @@ def build_family(family: str, kwargs: Mapping[str, Any]) -> nn.Module:
     families = known_families()
     build = getattr(import_module(families[family]), "build", None) if family in families else None
     if build is None:
-        raise UserError(f"unknown model family {family!r}; known here: {', '.join(sorted(families))}")
+        raise UserError(
+            f"unknown model family {family!r}; known here: {', '.join(sorted(families))}"
+        )
     try:
         return build(**kwargs)
     except TypeError as error:
@@ -84,9 +86,7 @@ def save_artifact(
         save_file({k: v.contiguous() for k, v in weights.items()}, temporary, metadata=dict(header))
     families = {role: {"family": f, "kwargs": dict(kw)} for role, (f, kw, _) in modules.items()}
     digest = file_digest(folder / WEIGHTS)
-    write_json(
-        folder / CONFIG, {"format": FORMAT, "sha256": digest, "modules": families, **config}
-    )
+    write_json(folder / CONFIG, {"format": FORMAT, "sha256": digest, "modules": families, **config})
 
 
 def load_artifact(folder: Path) -> Artifact:
@@ -124,7 +124,9 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise UserError(f"{path} is not a complete safetensors file: {error}") from error
-    broken = [k for k, v in weights.items() if v.is_floating_point() and not torch.isfinite(v).all()]
+    broken = [
+        k for k, v in weights.items() if v.is_floating_point() and not torch.isfinite(v).all()
+    ]
     if broken:
         raise UserError(f"{path} holds non-finite values in {broken[0]!r}; train or fetch it again")
     return weights

@@ -1,7 +1,7 @@
 """What the harness may ask of a model family. A family implements only what it can do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
@@ -135,15 +135,50 @@ class Rig(Protocol):
         lip_pairs: Inner upper and lower lip vertices that face each other (P 2).
     """
 
-    name: str
-    units: str
-    channels: tuple[str, ...]
-    groups: dict[str, Int[Tensor, " N"]]
-    neutral: Float[Tensor, "V 3"]
-    triangles: Int[Tensor, "T 3"]
-    lips: Int[Tensor, " L"]
-    upper: Int[Tensor, " U"]
-    lip_pairs: Int[Tensor, "P 2"]
+    @property
+    def name(self) -> str:
+        """Which rig this is."""
+        ...
+
+    @property
+    def units(self) -> str:
+        """Unit of length of its vertices."""
+        ...
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the D motion channels."""
+        ...
+
+    @property
+    def groups(self) -> Mapping[str, Int[Tensor, " N"]]:
+        """Channel indices by group."""
+        ...
+
+    @property
+    def neutral(self) -> Float[Tensor, "V 3"]:
+        """Face at rest."""
+        ...
+
+    @property
+    def triangles(self) -> Int[Tensor, "T 3"]:
+        """Vertex indices of the surface."""
+        ...
+
+    @property
+    def lips(self) -> Int[Tensor, " L"]:
+        """Vertices of lip error."""
+        ...
+
+    @property
+    def upper(self) -> Int[Tensor, " U"]:
+        """Vertices of upper-face error."""
+        ...
+
+    @property
+    def lip_pairs(self) -> Int[Tensor, "P 2"]:
+        """Facing inner-lip vertices."""
+        ...
 
     def to_vertices(
         self, motion: Float[Tensor, "... D"], vertices: Int[Tensor, " N"] | None = None
@@ -168,12 +203,35 @@ class Corpus(Protocol):
         content_hash: Changes when the data changes.
     """
 
-    name: str
-    rig: str
-    channels: tuple[str, ...]
-    fps: float
-    clips: Sequence[Clip]
-    content_hash: str
+    @property
+    def name(self) -> str:
+        """Which corpus this is."""
+        ...
+
+    @property
+    def rig(self) -> str:
+        """Name of the rig."""
+        ...
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Channel names."""
+        ...
+
+    @property
+    def fps(self) -> float:
+        """Motion frames per second."""
+        ...
+
+    @property
+    def clips(self) -> Sequence[Clip]:
+        """All clips."""
+        ...
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of the data."""
+        ...
 
     def read(self, clip: Clip) -> Recording:
         """Open a clip."""

@@ -9,6 +9,8 @@ CONFIG_NAME = "run"
 
 def job(config: dict) -> None:
     """Do the whole job that a resolved config describes."""
+    from benchmarks.report import show
+    from benchmarks.results import parse
     from benchmarks.run import measure_run
     from distill.pipeline.cards import write_cards
     from distill.pipeline.execute import execute, stage_names
@@ -17,8 +19,9 @@ def job(config: dict) -> None:
     progress = Progress(stages=[*stage_names(config), "report"])
     folder = execute(config, progress)
     options = config["benchmark"]
-    measure_run(folder, seeds=options["seeds"], speed=options["speed"])
+    results = parse(measure_run(folder, **options, progress=progress))
     write_cards(folder)
+    show(results)
 
 
 def main() -> int:

@@ -175,9 +175,7 @@ class Talker:
             if np.abs(audio).max() > SILENCE_PEAK:
                 return self.embed(audio)
             assert self.bank is not None
-            return Persona(
-                identity=self.bank.average_identity, emotion=self.bank.neutral_emotion
-            )
+            return Persona(identity=self.bank.average_identity, emotion=self.bank.neutral_emotion)
         return self.embed(persona) if Path(persona).is_file() else str(persona)
 
     @torch.no_grad()
@@ -218,7 +216,9 @@ class Talker:
         waveform = torch.from_numpy(np.ascontiguousarray(audio, np.float32))[None]
         cond = self.denoiser.prepare(Conditions(audio=waveform, persona=persona), frames)
         count = len(seeds)
-        expand = [None if v is None else v.expand(count, *v.shape[1:]) for v in (cond.audio, cond.persona)]
+        expand = [
+            None if v is None else v.expand(count, *v.shape[1:]) for v in (cond.audio, cond.persona)
+        ]
         cond = Conditions(audio=expand[0], persona=expand[1])
         noise = seeded_noise(seeds, frames, len(self.channels), start_frame=start)
         return ddim_sample(self.denoiser, noise * float(self.config["noise"]), cond, grid)
@@ -262,9 +262,13 @@ def load(folder: str | Path) -> Talker:
     denoiser = cast(Denoiser, opened.modules["denoiser"])
     if config.get("guidance", 1.0) != 1.0:
         denoiser = GuidedDenoiser(denoiser, config["guidance"])
-    bank = PersonaBank.from_state(
-        {k[5:]: v for k, v in opened.tensors.items() if k.startswith("bank.")}, config["bank"]
-    ) if "bank" in config else None
+    bank = (
+        PersonaBank.from_state(
+            {k[5:]: v for k, v in opened.tensors.items() if k.startswith("bank.")}, config["bank"]
+        )
+        if "bank" in config
+        else None
+    )
     return Talker(
         denoiser=denoiser.eval(),
         embedder=cast(PersonaEmbedder | None, opened.modules.get("embedder")),

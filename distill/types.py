@@ -24,10 +24,13 @@ class Movable:
 
     __slots__ = ()
 
-    def to(self: T, device: torch.device | str, **kwargs: bool) -> T:
+    def to(self: T, device: torch.device | str, non_blocking: bool = False) -> T:
         """Return a copy with every tensor (and nested value) moved."""
         moved = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        moved = {k: v.to(device, **kwargs) if hasattr(v, "to") else v for k, v in moved.items()}
+        moved = {
+            k: v.to(device, non_blocking=non_blocking) if hasattr(v, "to") else v
+            for k, v in moved.items()
+        }
         return replace(self, **moved)  # type: ignore[type-var]
 
 

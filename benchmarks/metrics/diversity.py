@@ -1,12 +1,18 @@
 """How far samples of one audio lie apart (FaceDiffuser)."""
 
+from collections.abc import Sequence
 from itertools import combinations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from benchmarks.metrics.base import FaceContext, FaceMetric, MetricSpec, Observation
+from benchmarks.metrics.base import (
+    FaceContext,
+    FaceMetric,
+    MetricSpec,
+    Observation,
+    total_distance,
+)
 
 
 class Diversity(FaceMetric):
@@ -28,7 +34,7 @@ class Diversity(FaceMetric):
         """Measure on every vertex."""
         return cls()
 
-    def update(self, samples: Float[Tensor, "N T V 3"]) -> None:
+    def update(self, samples: Float[Tensor, "N T V 3"] | Sequence[Float[Tensor, "T V 3"]]) -> None:
         """Add the samples of one audio; distances in the input's precision, float64 sums.
 
         Raises:
@@ -37,11 +43,10 @@ class Diversity(FaceMetric):
         pairs = list(combinations(samples, 2))
         if not pairs:
             raise ValueError("diversity needs at least two samples of one audio")
-        norms = [torch.linalg.vector_norm(a - b, dim=-1) for a, b in pairs]
-        means = [norm.sum(dtype=torch.float64) / norm.numel() for norm in norms]
-        self.add(torch.stack(means).mean(), 1)
+        vertices = samples[0].shape[0] * samples[0].shape[1]
+        self.add(sum(total_distance(a, b) for a, b in pairs) / (len(pairs) * vertices), 1)
 
     def observe(self, seen: Observation) -> None:
         """Compare two seeds of one audio."""
         if seen.other is not None:
-            self.update(torch.stack([seen.pred, seen.other]))
+            self.update((seen.pred, seen.other))

@@ -10,6 +10,7 @@ from benchmarks.metrics.base import (
     Observation,
     same_length,
     squared_distance,
+    take,
 )
 
 
@@ -31,16 +32,22 @@ class Fdd(FaceMetric):
 
     def __init__(self, neutral: Float[Tensor, "V 3"], upper: Int[Tensor, " U"]) -> None:
         super().__init__()
-        self.neutral, self.upper = neutral[upper], upper
+        self.neutral, self.upper = neutral[upper].double(), upper
 
     @classmethod
     def build(cls, context: FaceContext) -> "Fdd":
         """Measure on the rig's eyes and forehead against its neutral face."""
         return cls(context.neutral, context.upper)
 
-    def update(self, pred: Float[Tensor, "T V 3"], target: Float[Tensor, "F V 3"]) -> None:
-        """Add one sequence; the longer side is cut to the shorter."""
-        self.add(self.deviation(pred, target), 1)
+    def update(
+        self,
+        pred: Float[Tensor, "T V 3"],
+        target: Float[Tensor, "F V 3"],
+        deviation: Float[Tensor, ""] | None = None,
+    ) -> None:
+        """Add one sequence, cut to the shorter side; `deviation` is given when already known."""
+        known = self.deviation(pred, target) if deviation is None else deviation
+        self.add(self._pooled(known), 1)
 
     def deviation(
         self, pred: Float[Tensor, "T V 3"], target: Float[Tensor, "F V 3"]
@@ -51,13 +58,16 @@ class Fdd(FaceMetric):
 
     def observe(self, seen: Observation) -> None:
         """Compare generated with real vertices."""
-        self.update(seen.pred, seen.target)
+        deviation = seen.once("fdd", lambda: self.deviation(seen.pred, seen.target))
+        self.update(seen.pred, seen.target, deviation)
+
+    def _pooled(self, deviation: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        return deviation
 
     def _dynamics(self, vertices: Float[Tensor, "T V 3"]) -> Float[Tensor, ""]:
-        offset = squared_distance(
-            vertices[:, self.upper], self.neutral.expand(len(vertices), -1, 3)
-        )
-        return offset.std(0, correction=0).mean()
+        offset = squared_distance(take(vertices, self.upper), self.neutral)
+        variance = (offset - offset.mean(0)).square().mean(0)
+        return variance.sqrt().mean()
 
 
 class FddAbs(Fdd):
@@ -73,6 +83,5 @@ class FddAbs(Fdd):
         origin="FaceDiffuser compute_objective_metrics.py",
     )
 
-    def update(self, pred: Float[Tensor, "T V 3"], target: Float[Tensor, "F V 3"]) -> None:
-        """Add one sequence; the longer side is cut to the shorter."""
-        self.add(self.deviation(pred, target).abs(), 1)
+    def _pooled(self, deviation: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        return deviation.abs()

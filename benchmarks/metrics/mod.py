@@ -10,6 +10,7 @@ from benchmarks.metrics.base import (
     Observation,
     same_length,
     squared_distance,
+    take,
 )
 
 
@@ -47,4 +48,4 @@ class Mod(FaceMetric):
 
     def _opening(self, vertices: Float[Tensor, "T V 3"]) -> Float[Tensor, "T P"]:
         upper, lower = self.lip_pairs.unbind(1)
-        return squared_distance(vertices[:, upper], vertices[:, lower]).sqrt()
+        return squared_distance(take(vertices, upper), take(vertices, lower)).sqrt()

@@ -1,10 +1,16 @@
 """Mean vertex error (FaceDiffuser)."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from benchmarks.metrics.base import FaceContext, FaceMetric, MetricSpec, Observation, same_length
+from benchmarks.metrics.base import (
+    FaceContext,
+    FaceMetric,
+    MetricSpec,
+    Observation,
+    same_length,
+    total_distance,
+)
 
 
 class Mve(FaceMetric):
@@ -28,8 +34,7 @@ class Mve(FaceMetric):
     def update(self, pred: Float[Tensor, "T V 3"], target: Float[Tensor, "F V 3"]) -> None:
         """Add one sequence; distances in the input's precision, summed in float64."""
         pred, target = same_length(pred, target)
-        distance = torch.linalg.vector_norm(pred - target, dim=-1)
-        self.add(distance.sum(dtype=torch.float64), distance.numel())
+        self.add(total_distance(pred, target), pred.shape[0] * pred.shape[1])
 
     def observe(self, seen: Observation) -> None:
         """Compare generated with real vertices."""

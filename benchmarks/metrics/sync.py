@@ -1,7 +1,8 @@
 """Whether the mouth opens with the voice, and how late."""
 
+import math
+
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 
 from benchmarks.metrics.base import FaceContext, FaceMetric, MetricSpec, Observation
@@ -104,10 +105,11 @@ def lag_curve(
     if len(speech) <= 2 * reach or np.ptp(envelope[speech]) < 1e-6:
         return None
     envelope = np.maximum(envelope, np.percentile(envelope, 95) - FLOOR_DB)
+    gap = lip_gap_mm.astype(np.float64)
     lags = range(-reach, reach + 1)
     kept = [speech[(speech + lag >= 0) & (speech + lag < frames)] for lag in lags]
     pairs = zip(lags, kept, strict=True)
-    return np.array([_pearson(envelope[at], lip_gap_mm[at + lag]) for lag, at in pairs])
+    return np.array([_pearson(envelope[at], gap[at + lag]) for lag, at in pairs])
 
 
 def peak(curve: Float[np.ndarray, " N"]) -> float:
@@ -122,7 +124,10 @@ def peak(curve: Float[np.ndarray, " N"]) -> float:
 
 
 def _pearson(a: np.ndarray, b: np.ndarray) -> float:
-    a, b = a - a.mean(), b.astype(np.float64) - b.mean()
-    scale = float(np.sqrt((a @ a) * (b @ b)))
-    still = np.sqrt(b @ b / len(b)) < 1e-6 if len(b) else True
-    return float("nan") if still or scale == 0 else float(torch.tensor(a @ b / scale).clamp(-1, 1))
+    if len(a) < 2:
+        return float("nan")
+    a, b = a - a.mean(), b - b.mean()
+    power_a, power_b = float(a @ a), float(b @ b)
+    if power_a == 0 or power_b < 1e-12 * len(b):
+        return float("nan")
+    return min(1.0, max(-1.0, float(a @ b) / math.sqrt(power_a * power_b)))

@@ -44,7 +44,7 @@ class Augment:
             return audio
         if rng.random() < self.voice:
             spread = 0.18 * self.strength
-            pitch, formants = np.exp(rng.uniform(-spread, spread, 2) * (1, 0.6))
+            pitch, formants = np.exp(rng.uniform(-spread, spread, 2) * (1, 0.8))
             audio = shift_voice(audio, float(pitch), float(formants))
         if rng.random() < self.babble:
             audio = audio + self._babble(audio, rng)

@@ -28,6 +28,13 @@ class Block:
     rate_hz: int
 
 
+class _Forward(soundfile.SoundFile):
+    """A file read straight through: soundfile's seek after each read garbles mp3 at the joins."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 def read_blocks(path: Path) -> Iterator[Block]:
     """Yield the blocks of an audio file, a second or less at a time.
 
@@ -36,7 +43,7 @@ def read_blocks(path: Path) -> Iterator[Block]:
         UserError: The file is not audio, or cannot be read.
     """
     try:
-        file = soundfile.SoundFile(path)
+        file = _Forward(path)
     except (soundfile.LibsndfileError, TypeError):
         yield from _ffmpeg_blocks(path)
         return

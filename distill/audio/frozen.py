@@ -53,6 +53,8 @@ class FrozenEncoder(AudioEncoder):
         config: Any = backbone.config
         self.name, self.fps, self.out_dim, self.lookahead_frames = name, fps, width, None
         self.backbone_config: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
+        for local in ("_name_or_path", "transformers_version"):
+            self.backbone_config.pop(local, None)
         self.stride_samples, self.field_samples = 1, 1
         for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
             self.field_samples += (kernel - 1) * self.stride_samples

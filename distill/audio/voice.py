@@ -10,7 +10,7 @@ HOP_SAMPLES = WINDOW_SAMPLES // OVERLAP
 _BINS = WINDOW_SAMPLES // 2 + 1
 _WINDOW = np.sqrt(np.hanning(WINDOW_SAMPLES + 1)[:-1]).astype(np.float32)
 _TURNS = np.exp(2j * np.pi * np.arange(OVERLAP) / OVERLAP).astype(np.complex64)
-_BANDS = 25
+_BANDS = 33
 
 
 def shift_voice(
@@ -52,7 +52,7 @@ def _hats(bins: np.ndarray) -> np.ndarray:
 
 
 def _band_magnitudes(spectrum: np.ndarray) -> np.ndarray:
-    """Return the spectral envelope (T, _BANDS), a value every 333 Hz."""
+    """Return the spectral envelope (T, _BANDS), a value every 250 Hz."""
     power = np.square(np.real(spectrum)) + np.square(np.imag(spectrum))
     spread = _hats(np.arange(_BINS)).T
     bands = power @ (spread / spread.sum(0))

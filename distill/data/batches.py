@@ -86,7 +86,9 @@ class MotionBatches:
         chosen = self.sampler.batch(index)[rank : self.batch_size : world]
         rngs = [np.random.default_rng((self.seed, index, row)) for row in rows_of_rank]
         rows = [self._train_row(index, rng) for index, rng in zip(chosen, rngs, strict=True)]
-        return self._collate([self.train_clips[i] for i in chosen], rows, self._personas(chosen, rngs))
+        return self._collate(
+            [self.train_clips[i] for i in chosen], rows, self._personas(chosen, rngs)
+        )
 
     def val_batches(self, embed: Callable[[Tensor], Tensor] | None = None) -> list[Batch]:
         """Return the middle window of every validation clip, in order, without augmentation."""
@@ -123,7 +125,9 @@ class MotionBatches:
             window = Window(audio=heard, motion=window.motion, valid_frames=window.valid_frames)
         return window, features
 
-    def _personas(self, chosen: Sequence[int], rngs: Sequence[np.random.Generator]) -> Tensor | None:
+    def _personas(
+        self, chosen: Sequence[int], rngs: Sequence[np.random.Generator]
+    ) -> Tensor | None:
         table = self.personas
         if table is None:
             return None

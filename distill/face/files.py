@@ -42,11 +42,13 @@ def write_motion(
     *,
     audio: Float[np.ndarray, " S"] | None = None,
     title: str | None = None,
+    size: int = 512,
 ) -> None:
     """Write raw motion atomically, in the format its suffix names.
 
     csv is a Live Link Face recording, npz has names, fps and units, mp4 is the rendered face with
-    `audio` (16 kHz mono), gif the rendered face alone. `title` goes into the mp4's metadata.
+    `audio` (16 kHz mono), gif the rendered face alone. `title` goes into the mp4's metadata;
+    pictures are `size` pixels wide and high.
 
     Raises:
         UserError: Unknown suffix, empty or non-finite motion, wrong channels, unwritable folder.
@@ -70,9 +72,11 @@ def write_motion(
                 units=np.array(UNITS), rig=np.array(space.rig.name),
             )  # fmt: skip
         elif suffix == ".mp4":
-            write_mp4(temporary, values, space, audio=audio, title=title)
+            write_mp4(
+                temporary, values, space, audio=audio, title=title, size=(size, size)
+            )
         else:
-            write_gif(temporary, values, space)
+            write_gif(temporary, values, space, size=(size, size))
 
 
 def read_npz(path: str | Path) -> MotionFile:

@@ -42,9 +42,9 @@ def _along(landmarks: np.ndarray, closed: bool) -> np.ndarray:
 
 
 def _distance(points: np.ndarray, chain: np.ndarray) -> np.ndarray:
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    return cKDTree(chain).query(points)[0]
+    return KDTree(chain).query(points)[0]
 
 
 def lip_vertices(model: IctModel, neutral: np.ndarray) -> np.ndarray:
@@ -99,7 +99,7 @@ def _basis(model: IctModel) -> np.ndarray:
 
 
 def _closing_share(model: IctModel) -> float:
-    """How much `mouthClose` brings the lips of the open jaw back to their gap at rest (about 0.8)."""
+    """Share of `mouthClose` that brings the lips of the open jaw back to their gap at rest."""
     pairs = model.landmarks[np.array(INNER_PAIRS)]
     height = model.expression[:, pairs, 1]
     widened = (height[..., 0] - height[..., 1]).mean(-1)

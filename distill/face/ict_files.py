@@ -1,5 +1,6 @@
 """Reading ICT-FaceKit: the public folder of OBJ files, or a compact npz of the same model."""
 
+import itertools
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def _triangles(path: Path) -> np.ndarray:
     for line in path.read_bytes().split(b"\n"):
         if line.startswith(b"f "):
             corners = [int(c.split(b"/")[0]) - 1 for c in line[2:].split()]
-            triangles += [(corners[0], b, c) for b, c in zip(corners[1:], corners[2:], strict=False)]
+            triangles += [(corners[0], b, c) for b, c in itertools.pairwise(corners)]
     return np.array(triangles, np.int64)
 
 
@@ -103,7 +104,9 @@ def _read_folder(folder: Path, allow_missing: bool) -> IctModel:
     count = PARTS["eyeball_right"][1]
     neutral = _vertices(folder / f"{NEUTRAL}.obj")
     if len(neutral) < count:
-        raise UserError(f"{folder / NEUTRAL}.obj has {len(neutral)} vertices, not 26719; {HOW_TO_GET}")
+        raise UserError(
+            f"{folder / NEUTRAL}.obj has {len(neutral)} vertices, not 26719; {HOW_TO_GET}"
+        )
     expression = np.zeros((len(ICT_53), count, 3), np.float32)
     for i, name in enumerate(ICT_53):
         if name in missing:

@@ -9,7 +9,7 @@ from torch import Tensor
 from distill.face.names import HEAD, MOUTH, UPPER
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class LinearRig:
     """Neutral face plus weighted displacement fields; implements `distill.protocols.Rig`.
 
@@ -24,7 +24,7 @@ class LinearRig:
 
     name: str
     channels: tuple[str, ...]
-    groups: dict[str, Int[Tensor, " N"]]
+    groups: dict[str, Int[Tensor, " _"]]
     neutral: Float[Tensor, "V 3"]
     triangles: Int[Tensor, "T 3"]
     lips: Int[Tensor, " L"]
@@ -59,14 +59,15 @@ class LinearRig:
         moved = self.effective(motion) @ basis.flatten(1)
         return moved.unflatten(-1, neutral.shape) + neutral
 
-    def to(self, device: torch.device | str, **kwargs: bool) -> "LinearRig":
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "LinearRig":
         """Return a copy with every tensor on `device`."""
-        moved = {k: v.to(device, **kwargs) for k, v in vars(self).items() if hasattr(v, "to")}
-        groups = {k: v.to(device, **kwargs) for k, v in self.groups.items()}
+        tensors = {k: v for k, v in vars(self).items() if isinstance(v, Tensor)}
+        moved = {k: v.to(device, non_blocking=non_blocking) for k, v in tensors.items()}
+        groups = {k: v.to(device, non_blocking=non_blocking) for k, v in self.groups.items()}
         return replace(self, **moved, groups=groups)
 
 
-def channel_groups(channels: tuple[str, ...]) -> dict[str, Int[Tensor, " N"]]:
+def channel_groups(channels: tuple[str, ...]) -> dict[str, Int[Tensor, " _"]]:
     """Return the channel indices of `mouth`, `upper` and `head` (disjoint, together all)."""
     names = {"mouth": MOUTH, "upper": UPPER, "head": HEAD}
     return {

@@ -68,7 +68,9 @@ def _rate_hz(codes: list[str], path: Path) -> float:
         for (t0, before), (t1, after) in pairwise(zip(seconds, frames, strict=True))
         if t1 == t0 + 1
     ]
-    base = min((24, 25, 30, 50, 60), key=lambda r: abs(r - np.median(turns))) if turns else TIMECODE_HZ
+    base = (
+        min((24, 25, 30, 50, 60), key=lambda r: abs(r - np.median(turns))) if turns else TIMECODE_HZ
+    )
     duration_s = float((seconds[-1] - seconds[0]) % 86400 + (frames[-1] - frames[0]) / base)
     if duration_s <= 0:
         raise UserError(f"{path}: time codes do not advance, so its frame rate is unknown")

@@ -1,5 +1,6 @@
 """Compiled inner loops of the renderer: normals, lighting and triangles with a z-buffer."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,11 @@ FILL = np.array([-0.796, 0.159, 0.584], np.float32)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile with numba, keeping the machine code on disk where some cache folder is writable."""
+    """Compile with numba, keeping the machine code on disk where some cache folder is writable.
+
+    Wrappers of run-time type checking are taken off first: numba cannot compile them.
+    """
+    function = inspect.unwrap(function)
     try:
         return numba.njit(fastmath=True, cache=True)(function)
     except RuntimeError:

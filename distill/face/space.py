@@ -1,6 +1,6 @@
 """Motion of one rig at one frame rate, and its normalization."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,7 +68,7 @@ class MotionSpace:
         return self.rig.channels
 
     @property
-    def groups(self) -> dict[str, Int[Tensor, " N"]]:
+    def groups(self) -> Mapping[str, Int[Tensor, " _"]]:
         """Channel indices of `mouth`, `upper` and `head`."""
         return self.rig.groups
 
@@ -98,12 +98,12 @@ class MotionSpace:
         height = points[..., 1].unflatten(-1, (len(pairs), 2))
         return (height[..., 0] - height[..., 1]).mean(-1)
 
-    def to(self, device: torch.device | str, **kwargs: bool) -> "MotionSpace":
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "MotionSpace":
         """Return a copy with the statistics and the rig on `device`."""
         move = getattr(self.rig, "to", None)
         return replace(
             self,
-            rig=move(device, **kwargs) if move else self.rig,
-            mean=self.mean.to(device, **kwargs),
-            std=self.std.to(device, **kwargs),
+            rig=move(device, non_blocking=non_blocking) if move else self.rig,
+            mean=self.mean.to(device, non_blocking=non_blocking),
+            std=self.std.to(device, non_blocking=non_blocking),
         )

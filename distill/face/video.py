@@ -34,7 +34,9 @@ def write_mp4(
     with av.open(str(path), "w", format="mp4") as container:
         if title:
             container.metadata["title"] = title
-        video = container.add_stream("libx264", rate=rate, options={"crf": "20", "preset": "veryfast"})
+        video = container.add_stream(
+            "libx264", rate=rate, options={"crf": "20", "preset": "veryfast"}
+        )
         video.width, video.height, video.pix_fmt = size[0], size[1], "yuv420p"
         sound = None
         if audio is not None:
@@ -75,7 +77,9 @@ def write_gif(
 
     if space.fps > 50:
         raise UserError(f"gif cannot show {space.fps:g} frames per second (limit 50); write mp4")
-    images = [Image.fromarray(i) for i in render_frames(space.rig, torch.from_numpy(motion), size=size)]
+    images = [
+        Image.fromarray(i) for i in render_frames(space.rig, torch.from_numpy(motion), size=size)
+    ]
     times = np.round(np.arange(len(images) + 1) * 100 / space.fps).astype(int) * 10
     palette = images[0].quantize(128)
     images = [i.quantize(palette=palette, dither=Image.Dither.NONE) for i in images]

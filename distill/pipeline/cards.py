@@ -90,6 +90,4 @@ def limits(data: str) -> str:
 
 def metric_row(key: str, value: Mapping[str, Any]) -> str:
     """Return one line of the table."""
-    return (
-        f"| {key} | {value['mean']:.4g} | {value['std']:.2g} | {value['unit']} | {value['region']} |"
-    )
+    return f"| {key} | {value['mean']:.4g} | {value['std']:.2g} | {value['unit']} | {value['region']} |"

@@ -2,7 +2,9 @@
 
 import copy
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from distill.artifact import WEIGHTS, file_digest, load_artifact
 from distill.diffusion.guidance import GuidedDenoiser
@@ -126,7 +128,7 @@ def hand_over(context: Context) -> Path:
     return stage.folder
 
 
-def chosen_stage(config: dict) -> str:
+def chosen_stage(config: Mapping[str, Any]) -> str:
     """Return the stage whose model becomes `student/`."""
     distill = config["distill"]
     if distill["method"] == "regression":
@@ -165,7 +167,9 @@ def _save(
         any_steps=any_steps,
         noise=noise,
         guidance=context.config["teacher"]["guidance"] if any_steps else 1.0,
-        provenance=context.provenance("" if parent is None else file_digest(parent.folder / WEIGHTS)),
+        provenance=context.provenance(
+            "" if parent is None else file_digest(parent.folder / WEIGHTS)
+        ),
     )
     stage.finish({"steps": steps, "sha256": file_digest(stage.folder / WEIGHTS)})
 
@@ -174,6 +178,4 @@ def _reload(context: Context, stage: Stage) -> Network:
     context.progress.skip(stage.name)
     opened = load_artifact(stage.folder)
     spec = opened.config["modules"]["denoiser"]
-    return Network(
-        family=spec["family"], kwargs=spec["kwargs"], module=opened.modules["denoiser"]
-    )
+    return Network(family=spec["family"], kwargs=spec["kwargs"], module=opened.modules["denoiser"])

@@ -62,9 +62,7 @@ def prepare_personas(context: Context) -> Context:
 def _reload(context: Context) -> Network:
     opened = load_artifact(context.run.stage("personalizer").folder)
     spec = opened.config["modules"]["embedder"]
-    return Network(
-        family=spec["family"], kwargs=spec["kwargs"], module=opened.modules["embedder"]
-    )
+    return Network(family=spec["family"], kwargs=spec["kwargs"], module=opened.modules["embedder"])
 
 
 def _bank(context: Context, network: Network) -> PersonaBank:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from distill.face.space import MotionSpace
@@ -20,12 +20,19 @@ class LossWeights:
 
 
 def masked_mean(
-    error: Float[Tensor, "B F"], mask: Bool[Tensor, "B F"], weight: Float[Tensor, " B"] | None = None
+    error: Float[Tensor, "B F"],
+    mask: Bool[Tensor, "B F"],
+    weight: Float[Tensor, " B"] | None = None,
 ) -> Float[Tensor, ""]:
     """Average over valid frames, each sample's error times its weight."""
     if weight is not None:
         error = error * weight[:, None]
     return (error * mask).sum() / mask.sum().clamp(min=1)
+
+
+def thinned(vertices: Int[Tensor, " N"], most: int = 96) -> Int[Tensor, " M"]:
+    """Return at most `most` of the vertices, evenly spread: a region moves as one in a loss."""
+    return vertices[:: -(-len(vertices) // most)]
 
 
 class MotionLoss(nn.Module):
@@ -42,7 +49,7 @@ class MotionLoss(nn.Module):
     def __init__(self, space: MotionSpace, weights: LossWeights):
         super().__init__()
         self.space, self.weights = space, weights
-        self.regions = {"lips": space.rig.lips, "upper": space.rig.upper}
+        self.regions = {"lips": thinned(space.rig.lips), "upper": thinned(space.rig.upper)}
         self.scales = {name: self._variance(index) for name, index in self.regions.items()}
 
     def _move(self, device: torch.device) -> None:
@@ -71,7 +78,10 @@ class MotionLoss(nn.Module):
         error = predicted - target
         terms = {
             "x0": (self.weights.x0, lambda: masked_mean(error.square().mean(-1), mask, weight)),
-            "lips": (self.weights.lips, lambda: self._region("lips", predicted, target, mask, weight)),
+            "lips": (
+                self.weights.lips,
+                lambda: self._region("lips", predicted, target, mask, weight),
+            ),
             "upper": (
                 self.weights.upper,
                 lambda: self._region("upper", predicted, target, mask, weight),

@@ -57,5 +57,5 @@ class Objective(pl.LightningModule):
         size = len(target)
         self.log_dict({f"val/{name}": value for name, value in terms.items()}, batch_size=size)
         self.log("val/loss", torch.stack(list(terms.values())).sum(), batch_size=size)
-        self.log("val/motion_std", predicted[mask].std(0).mean(), batch_size=size)
-        self.log("val/data_motion_std", target[mask].std(0).mean(), batch_size=size)
+        real = target[mask].std(0).mean().clamp(min=1e-6)
+        self.log("val/motion_ratio", predicted[mask].std(0).mean() / real, batch_size=size)

@@ -1,4 +1,4 @@
-"""Transformer denoiser over motion frames (DiT blocks, arXiv 2212.09748; RoPE, arXiv 2104.09864)."""
+"""Transformer denoiser over motion frames (DiT, arXiv 2212.09748; RoPE, arXiv 2104.09864)."""
 
 from typing import Any
 
@@ -24,7 +24,14 @@ class DiffusionTransformer(ConditionedDenoiser):
     """
 
     def __init__(
-        self, *, width: int, layers: int, heads: int, expansion: int, reach_frames: int, **common: Any
+        self,
+        *,
+        width: int,
+        layers: int,
+        heads: int,
+        expansion: int,
+        reach_frames: int,
+        **common: Any,
     ):
         super().__init__(width=width, **common)
         self.reach_frames = reach_frames
@@ -90,7 +97,9 @@ def rotary_table(frames: int, head_dim: int, like: Tensor) -> tuple[Tensor, Tens
     return phase.cos().to(like.dtype), phase.sin().to(like.dtype)
 
 
-def rotate(x: Float[Tensor, "B H F W"], rotation: tuple[Tensor, Tensor]) -> Float[Tensor, "B H F W"]:
+def rotate(
+    x: Float[Tensor, "B H F W"], rotation: tuple[Tensor, Tensor]
+) -> Float[Tensor, "B H F W"]:
     """Rotate pairs of features by an angle that grows with the frame index."""
     cos, sin = rotation
     a, b = x.chunk(2, dim=-1)

@@ -36,8 +36,13 @@ def hubert_folder(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("hubert")
     torch.manual_seed(0)
     config = HubertConfig(
-        hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24,
-        conv_dim=(8,) * 7, num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2,
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=24,
+        conv_dim=(8,) * 7,
+        num_conv_pos_embeddings=8,
+        num_conv_pos_embedding_groups=2,
     )
     HubertModel(config).save_pretrained(folder)
     return str(folder)
@@ -86,15 +91,11 @@ def test_shape_is_kept_and_every_parameter_is_used(named):
     model = named[1]
     z, t = torch.randn(B, F, D), torch.rand(B)
     full = model.prepare(raw_conditions(), F)
-    history = Conditions(
-        audio=full.audio, persona=full.persona, history=torch.randn(B, 4, D)
-    )
+    history = Conditions(audio=full.audio, persona=full.persona, history=torch.randn(B, 4, D))
     out = model(z, t, history)
     assert out.shape == z.shape
     (out + model(z, t, Conditions())).sum().backward()
-    frozen_or_used = [
-        n for n, p in model.named_parameters() if p.requires_grad and p.grad is None
-    ]
+    frozen_or_used = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
     model.zero_grad(set_to_none=True)
     assert not frozen_or_used
 
@@ -119,8 +120,10 @@ def test_keep_flags_equal_dropping(named):
     model = named[1]
     z, t, cond = torch.randn(B, F, D), torch.rand(B), model.prepare(raw_conditions(), F)
     nothing = Conditions(
-        audio=cond.audio, persona=cond.persona,
-        audio_keep=torch.zeros(B), persona_keep=torch.zeros(B),
+        audio=cond.audio,
+        persona=cond.persona,
+        audio_keep=torch.zeros(B),
+        persona_keep=torch.zeros(B),
     )
     with torch.no_grad():
         torch.testing.assert_close(model(z, t, nothing), model(z, t, Conditions()))
@@ -138,5 +141,7 @@ def test_samples_of_a_batch_do_not_see_each_other(named):
 
 def test_state_round_trips_through_safetensors(named, tmp_path):
     model = named[1]
-    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, tmp_path / "m.safetensors")
+    save_file(
+        {k: v.contiguous() for k, v in model.state_dict().items()}, tmp_path / "m.safetensors"
+    )
     model.load_state_dict(load_file(tmp_path / "m.safetensors"), strict=True)

@@ -9,9 +9,16 @@ from distill.artifact import CONFIG, WEIGHTS, build_family, load_artifact, save_
 from distill.errors import UserError
 from tests.toys import COMMON, toy_student
 
-KWARGS = COMMON | {"audio": {"name": "mel", "width": 12, "blocks": 1}} | {
-    "width": 16, "blocks": 2, "kernel": 5, "expansion": 2,
-}
+KWARGS = (
+    COMMON
+    | {"audio": {"name": "mel", "width": 12, "blocks": 1}}
+    | {
+        "width": 16,
+        "blocks": 2,
+        "kernel": 5,
+        "expansion": 2,
+    }
+)
 
 
 @pytest.fixture

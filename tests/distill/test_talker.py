@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from distill.errors import UserError
-from distill.pipeline.build import Network, PersonaModel, save_model
 from distill.persona import PersonaBank
+from distill.pipeline.build import Network, PersonaModel, save_model
 from distill.talker import Persona, load
 from personalizer.audio_contrastive import build as build_personalizer
 from tests.distill.test_artifact import KWARGS
@@ -20,8 +20,10 @@ def save(folder, *, any_steps=False, noise=1.0, seed=2):
     for parameter in student.parameters():
         parameter.data += 0.02 * torch.randn_like(parameter)
     bank = PersonaBank(
-        identity=torch.eye(PERSONA)[:2], emotion=torch.eye(PERSONA)[2:4],
-        identities=("ann", "bob"), emotions=("happy", "neutral"),
+        identity=torch.eye(PERSONA)[:2],
+        emotion=torch.eye(PERSONA)[2:4],
+        identities=("ann", "bob"),
+        emotions=("happy", "neutral"),
     )
     network = Network(family="personalizer.audio_contrastive", kwargs=PERSONALIZER, module=embedder)
     save_model(
@@ -29,7 +31,11 @@ def save(folder, *, any_steps=False, noise=1.0, seed=2):
         Network(family="students.compact", kwargs=KWARGS, module=student),
         toy_space(),
         PersonaModel(network=network, bank=bank),
-        name="student", steps=2, any_steps=any_steps, noise=noise, provenance={},
+        name="student",
+        steps=2,
+        any_steps=any_steps,
+        noise=noise,
+        provenance={},
     )
     return folder
 
@@ -104,9 +110,7 @@ def test_strength_zero_is_the_same_for_everybody(talker):
 
 def test_silence_has_the_average_persona(talker):
     silent = np.zeros(16_000, np.float32)
-    center = Persona(
-        identity=talker.bank.average_identity, emotion=talker.bank.neutral_emotion
-    )
+    center = Persona(identity=talker.bank.average_identity, emotion=talker.bank.neutral_emotion)
     torch.testing.assert_close(talker.persona(silent), talker.persona(silent, center))
 
 

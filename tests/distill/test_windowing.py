@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 
@@ -8,7 +10,7 @@ from distill.windowing import crossfade, spans
 def test_spans_cover_every_frame_and_overlap_as_said(frames):
     cover = list(spans(frames, 10, 3))
     assert cover[0].start == 0 and cover[-1].stop == frames and cover[0].overlap == 0
-    for before, after in zip(cover, cover[1:], strict=False):
+    for before, after in itertools.pairwise(cover):
         assert after.start == before.stop - 3 and 0 < after.overlap <= 3
         assert after.stop > before.stop
     assert all(span.stop - span.start <= 10 for span in cover)

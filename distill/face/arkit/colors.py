@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from distill.face.arkit.curves import Array, bump, pair, smoothstep
+from distill.face.arkit.curves import Array, Real, bump, pair, smoothstep
 from distill.face.arkit.layout import Points
 from distill.face.arkit.surface import hairline
 
@@ -15,7 +15,7 @@ LASH = (0.13, 0.08, 0.07)
 HAIR = (0.21, 0.14, 0.105)
 
 
-def mix(colors: Array, color: tuple[float, float, float], amount: Array) -> Array:
+def mix(colors: Array, color: tuple[Real, Real, Real], amount: Array) -> Array:
     """Blend a colour over others."""
     return colors + (np.array(color) - colors) * np.clip(amount, 0, 1)[:, None]
 

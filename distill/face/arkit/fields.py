@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distill.face.arkit.curves import Array, bump, smoothstep
+from distill.face.arkit.curves import Array, Real, bump, smoothstep
 from distill.face.arkit.layout import SLIT_X, Points, slit_y
 
 HINGE = (-15.0, 8.0)
 """Height and depth of the jaw joint."""
-JAW_RAD = 0.25
+JAW_RAD = 0.275
 BLUNT = 0.5
 """Keeps the slope of the fields bounded at the corners of the mouth (0 would not)."""
 
@@ -43,15 +43,15 @@ def place(points: Points, rest: Array) -> Place:
     inside = np.where(points.lip <= 0, np.clip(points.x, -SLIT_X, SLIT_X), points.x)
     w = np.arccosh((inside + 1j * height) / SLIT_X)
     corner = (points.lip <= 0) & (points.side == 0)
-    sine = np.where(corner, 0.0, np.sin(w.imag))
+    sine = np.where(corner, 0.0, np.sin(np.imag(w)))
     sine *= np.abs(sine) * np.sqrt((1 + BLUNT**2) / (sine**2 + BLUNT**2))
     front = smoothstep(-0.05, 0.5, np.cos(points.theta))
     mouth = front * (1 - smoothstep(-30, -12, points.v)) * smoothstep(-150, -122, points.v)
-    return Place(x=points.x, y=points.v, rest=rest, sine=sine, mu=np.where(corner, 0, w.real),
+    return Place(x=points.x, y=points.v, rest=rest, sine=sine, mu=np.where(corner, 0, np.real(w)),
                  below=height, front=front, mouth=mouth)  # fmt: skip
 
 
-def vector(p: Place, x: Array | float = 0.0, y: Array | float = 0.0, z: Array | float = 0.0) -> Array:
+def vector(p: Place, x: Array | Real = 0.0, y: Array | Real = 0.0, z: Array | Real = 0.0) -> Array:
     """Stack a displacement that vanishes outside the lower face (N 3)."""
     zero = np.zeros_like(p.x)
     return np.stack([zero + x, zero + y, zero + z], -1) * p.mouth[:, None]
@@ -203,7 +203,11 @@ def cheek_puff(p: Place) -> Array:
 
 def cheek_squint(p: Place) -> Array:
     """Raise the left cheek."""
-    m = bump(p.x, p.y, (37, -26), (12, 8)) * smoothstep(-62, -45, p.y) * (1 - smoothstep(-16, -6, p.y))
+    m = (
+        bump(p.x, p.y, (37, -26), (12, 8))
+        * smoothstep(-62, -45, p.y)
+        * (1 - smoothstep(-16, -6, p.y))
+    )
     return np.stack([0 * m, 4.0 * m, 2.0 * m], -1) * p.front[:, None]
 
 

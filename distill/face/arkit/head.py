@@ -10,7 +10,9 @@ from distill.face.arkit.curves import Array
 from distill.face.arkit.layout import Points
 from distill.face.arkit.skin import rest_skin, whole_skin
 
-SKIN, BROW, EYE_LEFT, EYE_RIGHT, LIGHT_LEFT, LIGHT_RIGHT, TEETH_UPPER, TEETH_LOWER, TONGUE, EAR = range(10)
+SKIN, BROW, EYE_LEFT, EYE_RIGHT, LIGHT_LEFT, LIGHT_RIGHT, TEETH_UPPER, TEETH_LOWER, TONGUE, EAR = (
+    range(10)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +74,20 @@ def light_right(light: parts.Mesh) -> parts.Mesh:
 
 def mirror_index(rest: Array, part: Array, skin_mirror: Array) -> Array:
     """Index of every vertex's mirror image: known for the skin, nearest for the other parts."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     swap = np.arange(10)
-    swap[[EYE_LEFT, EYE_RIGHT, LIGHT_LEFT, LIGHT_RIGHT]] = [EYE_RIGHT, EYE_LEFT, LIGHT_RIGHT, LIGHT_LEFT]
+    swap[[EYE_LEFT, EYE_RIGHT, LIGHT_LEFT, LIGHT_RIGHT]] = [
+        EYE_RIGHT,
+        EYE_LEFT,
+        LIGHT_RIGHT,
+        LIGHT_LEFT,
+    ]
     index = np.empty(len(rest), int)
     for kind in range(10):
         own = np.flatnonzero(part == kind)
         other = np.flatnonzero(part == swap[kind])
-        found = cKDTree(rest[other]).query(rest[own] * np.array([-1, 1, 1]))[1]
+        found = KDTree(rest[other]).query(rest[own] * np.array([-1, 1, 1]))[1]
         index[own] = other[found]
     index[: len(skin_mirror)] = skin_mirror
     return index

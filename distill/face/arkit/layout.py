@@ -6,7 +6,7 @@ Half of the face (the character's left) is laid out and mirrored, so the mesh is
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import Delaunay, cKDTree
+from scipy.spatial import Delaunay, KDTree
 
 from distill.face.arkit.curves import Array, profile
 from distill.face.arkit.surface import base, frontal_angle, hairline
@@ -65,7 +65,7 @@ def at(x: Array, y: Array, **extra: Array) -> Points:
 
 def slit_y(x: Array) -> Array:
     """Height of the line between the lips."""
-    return -69.0 + 0.3 * (x / SLIT_X) ** 2 - 0.6 * np.exp(-((x / 5) ** 2))
+    return -69.2 + 1.0 * (x / SLIT_X) ** 2 - 0.6 * np.exp(-((x / 5) ** 2))
 
 
 def mouth_rings() -> Points:
@@ -116,11 +116,14 @@ def ring_quads(rings: int, steps: int, closed: bool) -> Array:
     faces = []
     for r in range(rings - 1):
         low, high = r * steps, (r + 1) * steps
-        faces += [np.stack([low + a, high + a, high + b], 1), np.stack([low + a, high + b, low + b], 1)]
+        faces += [
+            np.stack([low + a, high + a, high + b], 1),
+            np.stack([low + a, high + b, low + b], 1),
+        ]
     return np.concatenate(faces)
 
 
-def _inside(x: Array, y: Array, scale: float) -> Array:
+def _inside(x: Array, y: Array, scale: Array | float) -> Array:
     mouth = np.hypot(x / 39, (y + 70) / np.where(y > -70, 15.0, 20.5)) < scale
     eye = np.hypot((x - 32) / 22.5, (y - 1.8) / 14.5) < scale
     return mouth | eye
@@ -139,16 +142,20 @@ def _grid(step: float, x_range: tuple[float, float], v_range: tuple[float, float
 
 def background() -> Points:
     """Grid vertices of half the head outside the rings: fine on the nose, coarse behind."""
-    nose = _grid(2.3, (0, 21), (-53, 8))
-    face = _grid(5.2, (0, 58), (-108, 86))
+    nose = _grid(2.3, (0.0, 21.0), (-53.0, 8.0))
+    face = _grid(5.2, (0.0, 58.0), (-108.0, 86.0))
     on_nose = (face[:, 0] < 22.5) & (face[:, 1] > -55) & (face[:, 1] < 10)
     face = np.concatenate([nose, face[~on_nose]])
     clear = ~_inside(face[:, 0], face[:, 1], np.where(face[:, 0] < 21, 1.05, 1.11))
     front = at(face[clear, 0], face[clear, 1])
     theta, v = [], []
-    for height in np.concatenate([np.arange(-185, -125, 10.0), np.arange(-125, 45, 7.6), np.arange(46, 176, 9.5)]):
-        on_face = -111 < height < 88
-        start = float(frontal_angle(np.array(63.0), np.array(height))) if on_face else 0.0
+    heights = np.concatenate(
+        [np.arange(-185, -125, 10.0), np.arange(-125, 45, 7.6), np.arange(46, 176, 9.5)]
+    )
+    edge = frontal_angle(np.full(len(heights), 63.0), heights)
+    for start, height in zip(
+        np.where(np.abs(heights + 11.5) < 99.5, edge, 0.0), heights, strict=True
+    ):
         fine = 9.5 if height < 88 else 14.0 + (height - 88) * 0.2
         count = max(int((np.pi - start) * 70 / fine), 4)
         theta.append(np.linspace(start, np.pi, count))
@@ -160,7 +167,7 @@ def background() -> Points:
     back = Points(theta=th, v=vv, x=x, side=none, lip=none + 3, lid=none + 3, lid_angle=none)
     rest = join([front, back])
     hair, plane = hairline_points()
-    away = cKDTree(plane).query(np.stack([rest.theta * 75, rest.v], -1))[0] > 3.0
+    away = KDTree(plane).query(np.stack([rest.theta * 75, rest.v], -1))[0] > 3.0
     return join([rest.take(away), hair])
 
 
@@ -171,7 +178,9 @@ def hairline_points() -> tuple[Points, Array]:
     across = np.stack([-slope, np.ones_like(slope)], -1) / np.hypot(slope, 1)[:, None]
     plane = np.stack([theta * 75, hairline(theta)], -1)
     both = np.concatenate([plane + 1.5 * across, plane - 1.5 * across])
-    both[:, 0] = np.where(np.tile(np.isin(theta, (0, np.pi)), 2), np.tile(theta * 75, 2), both[:, 0])
+    both[:, 0] = np.where(
+        np.tile(np.isin(theta, (0, np.pi)), 2), np.tile(theta * 75, 2), both[:, 0]
+    )
     angle, v = both[:, 0] / 75, both[:, 1]
     x = base(angle, v)[:, 0]
     x[np.isin(angle, (0, np.pi))] = 0.0

@@ -9,9 +9,15 @@ from distill.face.arkit.surface import EYE, EYE_RADIUS
 Mesh = tuple[Array, Array, Array]
 """Positions (N 3), triangles (T 3), colours (N 3)."""
 
-WHITE, IRIS_EDGE, IRIS, PUPIL = (0.93, 0.92, 0.90), (0.10, 0.14, 0.18), (0.30, 0.44, 0.52), (0.03,) * 3
+WHITE, IRIS_EDGE, IRIS, PUPIL = (
+    (0.93, 0.92, 0.90),
+    (0.10, 0.14, 0.18),
+    (0.30, 0.44, 0.52),
+    (0.03,) * 3,
+)
 EYE_RINGS = ((0.0, PUPIL), (0.16, PUPIL), (0.19, IRIS), (0.36, IRIS), (0.44, IRIS_EDGE),
-             (0.475, IRIS_EDGE), (0.52, WHITE), (0.75, WHITE), (1.05, WHITE), (1.45, (0.8, 0.72, 0.7)))  # fmt: skip
+             (0.475, IRIS_EDGE), (0.52, WHITE), (0.75, WHITE), (1.05, WHITE),
+             (1.45, (0.8, 0.72, 0.7)))  # fmt: skip
 """Rings of the eyeball: angle from the optical axis (rad) and colour."""
 TOOTH, GUM, TONGUE = (0.90, 0.87, 0.80), (0.62, 0.28, 0.28), (0.70, 0.33, 0.34)
 BROW = (0.33, 0.225, 0.165)
@@ -109,7 +115,12 @@ def brow_layout() -> tuple[Array, Array, Array, Array]:
     across = np.array([-1.0, -0.45, 0.45, 1.0])
     y = middle + across[:, None] * half
     lift = np.broadcast_to(np.array([-0.2, 0.7, 0.7, -0.2])[:, None], y.shape)
-    return np.broadcast_to(x, y.shape).ravel(), y.ravel(), lift.ravel(), grid_faces(rows, columns)[:, ::-1]
+    return (
+        np.broadcast_to(x, y.shape).ravel(),
+        y.ravel(),
+        lift.ravel(),
+        grid_faces(rows, columns)[:, ::-1],
+    )
 
 
 def ear() -> Mesh:
@@ -121,7 +132,9 @@ def ear() -> Mesh:
     width = 15.5 + 3.0 * np.sin(around) - 2.5 * np.exp(-(((around - 4.7) / 0.5) ** 2))
     up, back = radius * height * np.sin(around), radius * width * np.cos(around)
     lobe = np.clip(-np.sin(around), 0, 1) ** 2
-    shape = profile(((0, -2.0), (0.35, -1.0), (0.62, 3.5), (0.85, 5.5), (1, 2.0)), radius + 0 * around)
+    shape = profile(
+        ((0, -2.0), (0.35, -1.0), (0.62, 3.5), (0.85, 5.5), (1, 2.0)), radius + 0 * around
+    )
     out = shape * (1 - 0.6 * lobe) + 7.0 * (radius * np.cos(around)).clip(-0.4, 1)
     x = 73.0 + out + 0.10 * up
     points = np.stack([x, -14 + up + 0 * x, -8.0 - back - 0.22 * up], -1).reshape(-1, 3)

@@ -110,4 +110,3 @@ def whole_skin() -> tuple[Points, Array, Array, Array]:
     whole, faces, mirror = mirror_half(points, faces, middle)
     rest = np.concatenate([rest, rest[~middle] * np.array([-1, 1, 1])])
     return whole, rest, faces, mirror
-

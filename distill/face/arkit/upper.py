@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from distill.face.arkit.curves import Array, bump, smoothstep
+from distill.face.arkit.curves import Array, Real, bump, smoothstep
 from distill.face.arkit.layout import LID_T, Points, lid_opening
 from distill.face.arkit.surface import EYE, EYE_RADIUS, lid_surface
 
@@ -27,7 +27,10 @@ def _lid(points: Points, rest: Array, upper_share: float, lower_share: float) ->
     edge = lid_opening(points.lid_angle)
     low = lid_opening(-points.lid_angle)
     sine = np.sin(points.lid_angle)
-    top, bottom = np.where(sine >= 0, edge[:, 1], low[:, 1]), np.where(sine >= 0, low[:, 1], edge[:, 1])
+    top, bottom = (
+        np.where(sine >= 0, edge[:, 1], low[:, 1]),
+        np.where(sine >= 0, low[:, 1], edge[:, 1]),
+    )
     meet = bottom + CLOSED_SHARE * (top - bottom)
     share = np.where(sine >= 0, upper_share, lower_share)
     reach = 1 - smoothstep(0.0, 1.0, np.maximum(points.lid, 0) / np.where(sine >= 0, 0.75, 0.6))
@@ -64,7 +67,9 @@ def look(up: float) -> Callable[[Points, Array], Array]:
 
 def brow_down(points: Points, rest: Array) -> Array:
     """Lower the left brow and draw it inward."""
-    m = bump(points.x, points.v, (20, 19), (13, 8)) + 0.4 * bump(points.x, points.v, (42, 22), (10, 8))
+    m = bump(points.x, points.v, (20, 19), (13, 8)) + 0.4 * bump(
+        points.x, points.v, (42, 22), (10, 8)
+    )
     m = m * _mask(points) * _above_lid(points)
     return np.stack([-2.2 * m * smoothstep(0, 12, points.x), -6.0 * m, 1.0 * m], -1)
 
@@ -80,7 +85,9 @@ def brow_inner_up(points: Points, rest: Array) -> Array:
 
 def brow_outer_up(points: Points, rest: Array) -> Array:
     """Raise the outer half of the left brow."""
-    m = bump(points.x, points.v, (41, 23), (12, 9)) + 0.3 * bump(points.x, points.v, (38, 42), (14, 10))
+    m = bump(points.x, points.v, (41, 23), (12, 9)) + 0.3 * bump(
+        points.x, points.v, (38, 42), (14, 10)
+    )
     m = m * _mask(points) * _above_lid(points)
     return np.stack([0 * m, 6.5 * m, 0.3 * m], -1)
 
@@ -91,7 +98,7 @@ def _above_lid(points: Points) -> Array:
     return lids * smoothstep(-4, 12, points.v)
 
 
-def turn(rest: Array, yaw_rad: float, pitch_rad: float) -> Array:
+def turn(rest: Array, yaw_rad: Real, pitch_rad: Real) -> Array:
     """Displacement of the left eyeball turned to its left (yaw) and up (pitch)."""
     d = rest - np.array(EYE)
     cy, sy, cp, sp = np.cos(yaw_rad), np.sin(yaw_rad), np.cos(pitch_rad), np.sin(pitch_rad)

@@ -69,6 +69,7 @@ def test_an_artifact_is_rebuilt_without_the_checkpoint(checkpoints, name):
     cond = speech(0.5)
     torch.testing.assert_close(again(cond, 15), encoder(cond, 15))
     assert again.identity() == encoder.identity()
+    assert str(checkpoints) not in str(encoder.backbone_config)
 
 
 def test_given_features_replace_the_backbone(checkpoints):

@@ -21,8 +21,11 @@ class Ramp:
         self.channels = self.space.channels
         self.clips = [
             Clip(
-                id=str(i), split="train" if i < clips - 2 else "val",
-                speaker=f"s{i % 3}", emotion=f"e{i % 2}", frames=frames + i,
+                id=str(i),
+                split="train" if i < clips - 2 else "val",
+                speaker=f"s{i % 3}",
+                emotion=f"e{i % 2}",
+                frames=frames + i,
             )
             for i in range(clips)
         ]

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 
@@ -29,7 +31,7 @@ def test_float32_times_lose_nothing_to_float32_trigonometry():
 def test_grid_goes_from_noise_to_data_without_gaps(steps):
     grid = step_grid(steps)
     assert len(grid) == steps and grid[0][0] == 1 and grid[-1][1] == 0
-    assert all(before[1] == after[0] for before, after in zip(grid, grid[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(grid))
 
 
 @pytest.mark.parametrize("kind", Prediction)

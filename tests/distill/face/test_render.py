@@ -48,7 +48,7 @@ def test_opening_the_jaw_changes_the_lower_face_only():
     rig = load_rig("arkit")
     rest = render_image(rig, motion(), size=SIZE).astype(int)
     change = np.abs(render_image(rig, motion(jawOpen=1.0), size=SIZE) - rest).max(-1)
-    assert change[:45].max() == 0
+    assert change[:45].max() <= 2
     assert change[50:].max() > 40
 
 
@@ -58,14 +58,8 @@ def test_head_rotation_signs_follow_live_link_face():
     forward, top = torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, 1.0, 0.0])
     assert (rotations[0] @ forward)[0] < -0.2
     assert (rotations[1] @ forward)[1] < -0.2
-    assert (rotations[2] @ top)[0] < -0.2 or (rotations[2] @ top)[0] > 0.2
+    assert (rotations[2] @ top)[0] < -0.2
     torch.testing.assert_close(rotations @ rotations.mT, torch.eye(3).expand(3, 3, 3))
-
-
-def test_roll_leans_to_the_characters_right():
-    top = torch.tensor([0.0, 1.0, 0.0])
-    leaned = head_rotation(torch.tensor([[0.0, 0.0, 0.3]]))[0] @ top
-    assert leaned[0] < 0
 
 
 def test_contact_sheet_lays_out_rows_with_labels():

@@ -20,9 +20,7 @@ OPTIMIZER = {"lr": 1e-3, "weight_decay": 0.0, "updates": 10, "warmup": 1}
 
 def make_round(student=None, teacher=None, *, steps=(4, 2), shrink=False, **weights):
     student, teacher, space = student or toy_student(), teacher or toy_teacher(), toy_space()
-    enhancer = PersonaEnhancer(
-        len(space.groups["upper"]), teacher.persona_dim, student.persona_dim
-    )
+    enhancer = PersonaEnhancer(len(space.groups["upper"]), teacher.persona_dim, student.persona_dim)
     return DistillationRound(
         student,
         teacher,

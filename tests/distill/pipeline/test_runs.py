@@ -1,0 +1,77 @@
+import pytest
+
+from distill.errors import UserError
+from distill.pipeline.execute import stage_names
+from distill.pipeline.runs import RunDirectory, flat, relevant
+
+DISTILL = {
+    "method": "progressive", "start_steps": 4, "end_steps": 1, "order": "shrink_first",
+    "export_steps": 2, "baseline": True,
+}
+CONFIG = {
+    "run": {"name": "a", "dir": "x"}, "seed": 0, "distill": DISTILL, "logger": {"kind": "csv"},
+}
+
+
+def test_the_same_config_may_continue_and_ignored_groups_may_change(tmp_path):
+    run = RunDirectory(tmp_path / "r")
+    run.begin(CONFIG)
+    run.begin(CONFIG)
+    run.begin(CONFIG | {"logger": {"kind": "wandb"}})
+    assert run.config() == CONFIG
+
+
+def test_another_config_is_refused_and_names_what_differs(tmp_path):
+    run = RunDirectory(tmp_path / "r")
+    run.begin(CONFIG)
+    with pytest.raises(UserError, match=r"seed: 0 -> 1.*choose another run\.dir"):
+        run.begin(CONFIG | {"seed": 1})
+    with pytest.raises(UserError, match=r"distill\.end_steps: 1 -> 2"):
+        run.begin(CONFIG | {"distill": DISTILL | {"end_steps": 2}})
+
+
+def test_a_stage_is_complete_only_after_its_manifest(tmp_path):
+    stage = RunDirectory(tmp_path).stage("teacher")
+    stage.folder.mkdir()
+    (stage.folder / "model.safetensors").write_bytes(b"x")
+    (stage.folder / "last.ckpt").write_bytes(b"x")
+    assert not stage.complete
+    stage.finish({"steps": 4})
+    assert stage.complete and stage.manifest() == {"steps": 4}
+    assert not (stage.folder / "last.ckpt").exists()
+
+
+def test_a_folder_that_is_no_run_is_a_sentence(tmp_path):
+    with pytest.raises(UserError, match="not a run directory"):
+        RunDirectory(tmp_path).config()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file"):
+        RunDirectory(tmp_path / "file").begin(CONFIG)
+
+
+def test_stages_follow_the_method():
+    names = stage_names(CONFIG)
+    assert names[:3] == ["data", "personalizer", "teacher"] and names[-1] == "student"
+    assert names[3:6] == ["round_00_4to4", "round_01_4to2", "round_02_2to1"]
+    assert "regression" in names
+    plain = {"distill": DISTILL | {"method": "regression", "baseline": False}}
+    assert stage_names(plain) == ["data", "personalizer", "teacher", "regression", "student"]
+    assert "regression" not in stage_names({"distill": DISTILL | {"baseline": False}})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"method": "magic"}, "not one of progressive, regression"),
+        ({"export_steps": 8}, "not a step count of this plan"),
+        ({"start_steps": 6}, "power of two"),
+    ],
+)
+def test_impossible_plans_are_refused_before_anything_is_trained(change, words):
+    with pytest.raises(UserError, match=words):
+        stage_names({"distill": DISTILL | change})
+
+
+def test_flat_and_relevant():
+    assert flat({"a": {"b": 1}, "c": [1]}) == {"a.b": 1, "c": [1]}
+    assert relevant(CONFIG) == {"seed": 0, "distill": DISTILL}

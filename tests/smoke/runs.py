@@ -1,0 +1,28 @@
+"""Starts real runs in processes of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TINY = (
+    "budget=smoke", "teacher=tiny", "student=tiny", "distill.start_steps=4",
+    "trainer.threads=2", "benchmark.speed=false", "benchmark.video=false", "benchmark.max_clips=2",
+)
+
+
+def start(folder: Path, cache: Path, *words: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "distill.run", *TINY, f"run.dir={folder}", *words]
+    environment = os.environ | {"FACEDISTILL_CACHE": str(cache), "WANDB_MODE": "offline"}
+    environment.pop("WANDB_API_KEY", None)
+    return subprocess.Popen(
+        command, env=environment, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )
+
+
+def finish(folder: Path, cache: Path, *words: str) -> str:
+    process = start(folder, cache, *words)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, f"{out[-1500:]}\n{err[-3000:]}"
+    return out + err

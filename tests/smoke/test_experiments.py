@@ -1,0 +1,47 @@
+"""Every experiment YAML runs."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.smoke.runs import finish
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+SYNTHETIC = sorted(
+    path.stem
+    for path in (CONFIGS / "experiment").glob("*.yaml")
+    if "/data:" not in path.read_text()
+)
+SHORT = ("distill.start_steps=2", "distill.export_steps=1", "distill.baseline=false")
+
+
+@pytest.mark.parametrize("name", SYNTHETIC)
+def test_experiment_runs(name, tmp_path, cache):
+    finish(tmp_path / "run", cache, f"experiment={name}", *SHORT)
+    assert (tmp_path / "run" / "report" / "results.json").is_file()
+
+
+def test_real_recordings_on_the_ict_head(tmp_path, cache, shared_data):
+    finish(
+        tmp_path / "run", cache, "experiment=facegood_ict", *SHORT,
+        f"data.root={shared_data / 'facegood' / 'upstream'}",
+        f"rig.path={shared_data / 'ict_facekit' / 'ict_face_lite.npz'}",
+    )
+    assert (tmp_path / "run" / "report" / "results.json").is_file()
+
+
+@pytest.mark.parametrize("logger", ["wandb", "tensorboard"])
+def test_loggers_record_every_stage(logger, tmp_path, cache):
+    finish(tmp_path / "run", cache, f"logger={logger}", *SHORT)
+    pattern = "**/*.wandb" if logger == "wandb" else "**/events.out.tfevents*"
+    assert len(list(tmp_path.glob(pattern))) >= 3
+
+
+def test_regression_alone(tmp_path, cache):
+    finish(tmp_path / "run", cache, "distill.method=regression")
+    assert (tmp_path / "run" / "student" / "model.safetensors").is_file()
+
+
+def test_sweeps_write_one_run_each(tmp_path, cache):
+    finish(tmp_path / "sweep", cache, "--multirun", "distill.weights.pc=0,0.02", *SHORT)
+    assert len(list(tmp_path.glob("sweep/*/report/results.json"))) == 2
