@@ -17,7 +17,7 @@ class Reporter:
         self._open: tuple[str, StageProgress] | None = None
 
     def __enter__(self) -> "Reporter":
-        self._stack.enter_context(self.progress.stage("report", 1, unit="report"))
+        self._report = self._stack.enter_context(self.progress.stage("report", 1, unit="report"))
         return self
 
     def __call__(self, what: str, done: int, total: int) -> None:
@@ -41,6 +41,8 @@ class Reporter:
         trace: TracebackType | None,
     ) -> None:
         self._close()
+        if error is None:
+            self._report.advance()
         self._stack.__exit__(kind, error, trace)
 
     def _close(self) -> None:

@@ -1,8 +1,9 @@
 """Measures rows on the splits of a corpus: every metric, every seed, mean and spread."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -93,8 +94,7 @@ def measure_rows(
     """
     context = face_context(space, reference)
     measured = {}
-    # Small tensor operations do not gain from threads inside them, so rows are spread instead.
-    with ThreadPoolExecutor(WORKERS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with one_thread_each(), ThreadPoolExecutor(WORKERS) as pool:
         for split in splits:
             clips = clips_of(corpus, split, max_clips)
             rows = [RowMetrics(subject, context, seeds) for subject in subjects]
@@ -115,6 +115,20 @@ def clips_of(corpus: Corpus, split: str, max_clips: int | None = None) -> list[C
     return clips[:: max(1, -(-len(clips) // max_clips))] if max_clips else clips
 
 
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Run tensor operations on one thread; rows are spread over workers instead of operations.
+
+    These operations are small, and waiting for each other would cost more than they take.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _measure_clip(
     rows: Sequence[RowMetrics],
     clip: Clip,
@@ -123,34 +137,29 @@ def _measure_clip(
     reference: Reference,
     pool: Executor,
 ) -> None:
-    """Generate row by row while the workers measure the rows already generated."""
     if recording.motion is None:
         raise UserError(f"clip {clip.id} has no motion to compare with; measure a paired corpus")
     target = _vertices(space, recording.motion)
-    waiting = []
-    for row in rows:
-        motions = row.subject.generate(clip, recording, row.seeds)
-        if not np.isfinite(motions).all():
-            raise UserError(
-                f"row {row.subject.name} generated values that are not finite for clip {clip.id}; "
-                "its training has diverged, train it again"
-            )
-        observe = partial(_observe_row, row, motions, target, clip, recording.audio)
-        waiting.append(pool.submit(observe, space, reference))
-    for future in waiting:
+    work = [partial(_measure_row, row, clip, recording, target) for row in rows]
+    for future in [pool.submit(measure, space, reference) for measure in work]:
         future.result()
 
 
 @torch.no_grad()
-def _observe_row(
+def _measure_row(
     row: RowMetrics,
-    motions: np.ndarray,
-    target: Tensor,
     clip: Clip,
-    audio: np.ndarray,
+    recording: Recording,
+    target: Tensor,
     space: MotionSpace,
     reference: Reference,
 ) -> None:
+    motions = row.subject.generate(clip, recording, row.seeds)
+    if not np.isfinite(motions).all():
+        raise UserError(
+            f"row {row.subject.name} generated values that are not finite for clip {clip.id}; "
+            "its training has diverged, train it again"
+        )
     row.observe(
         [
             Observation(
@@ -158,7 +167,7 @@ def _observe_row(
                 target=target,
                 motion=motion,
                 lip_gap_mm=lip_gap_mm(space, motion),
-                audio=audio,
+                audio=recording.audio,
                 phones=clip.phones,
                 gap_range_mm=reference.gap_range_mm(clip.speaker),
                 labels={"identity": clip.speaker, "emotion": clip.emotion},

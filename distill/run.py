@@ -1,6 +1,7 @@
 """`python -m distill.run teacher=big student=small`: train, distil, measure, export."""
 
 import sys
+import time
 
 from distill.command import guarded, hydra_main
 
@@ -14,13 +15,16 @@ def job(config: dict) -> None:
     from benchmarks.run import measure_run
     from distill.pipeline.cards import write_cards
     from distill.pipeline.execute import execute, stage_names
+    from distill.storage import write_json
     from distill.training.progress import Progress
 
+    began = time.monotonic()
     progress = Progress(stages=[*stage_names(config), "report"])
     folder = execute(config, progress)
     options = config["benchmark"]
     results = parse(measure_run(folder, **options, progress=progress))
     write_cards(folder)
+    write_json(folder / "report" / "wall.json", {"wall_s": time.monotonic() - began})
     show(results)
 
 

@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 from torch import Tensor
 
 from distill.artifact import build_family, save_artifact
+from distill.audio.augment import Augment
 from distill.data.corpus import Labels
 from distill.errors import UserError
 from distill.face.rigs import load_rig
@@ -92,12 +93,9 @@ def loss_weights(config: Config) -> LossWeights:
     return LossWeights(**config)
 
 
-def build_augment(config: Config) -> Any:
-    """Build the augmentation of `audio.augment`, or None when its strength is 0."""
-    from distill.audio.augment import Augment
-
-    options = dict(config["audio"]["augment"])
-    return Augment(**options) if options.get("strength", 1.0) else None
+def build_augment(options: Config) -> Augment | None:
+    """Build an augmentation, or None when its strength is 0."""
+    return Augment(**options) if options["strength"] else None
 
 
 def save_model(

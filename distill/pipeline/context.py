@@ -69,17 +69,24 @@ class Context:
             "parent": parent,
         }
 
-    def batches(self, *, batch_size: int, per_speaker: int, seed: int) -> MotionBatches:
+    def batches(
+        self,
+        *,
+        seed: int,
+        batch_size: int | None = None,
+        per_speaker: int = 1,
+        augment: Mapping[str, Any] | None = None,
+    ) -> MotionBatches:
         """Return the run's batches, augmented and with personas where there are any."""
         return MotionBatches(
             self.corpus,
             self.space,
             self.labels,
-            batch_size=batch_size,
+            batch_size=batch_size or self.budget["batch_size"],
             window_frames=self.budget["window_frames"],
             seed=seed,
             per_speaker=per_speaker,
-            augment=build_augment(self.config),
+            augment=build_augment(augment or self.config["audio"]["augment"]),
             personas=self.table,
             features=frozen_features(self.config, self.corpus.fps),
         )
@@ -92,13 +99,11 @@ class Context:
         updates: int,
         seed: int,
         ema: str | None = "model",
-        batch_size: int | None = None,
-        per_speaker: int = 1,
+        batches: MotionBatches | None = None,
     ) -> None:
         """Train `module` in the stage's folder, continuing an interrupted attempt."""
         options = self.config["trainer"]
-        size = batch_size or self.budget["batch_size"]
-        batches = self.batches(batch_size=size, per_speaker=per_speaker, seed=seed)
+        batches = batches or self.batches(seed=seed)
         embed: Callable[[Tensor], Tensor] | None = None
         if self.personas is not None:
             embed = embed_batch(self.personas.embedder)

@@ -37,15 +37,14 @@ def prepare_personas(context: Context) -> Context:
         updates=updates,
         **options["training"],
     )
-    context.train(
-        stage,
-        module,
-        updates=updates,
-        seed=context.config["seed"] * 100 + 1,
-        ema=None,
+    seed = context.config["seed"] * 100 + 1
+    batches = context.batches(
+        seed=seed,
         batch_size=options["batch_size"],
         per_speaker=options["per_speaker"],
+        augment=options["augment"],
     )
+    context.train(stage, module, updates=updates, seed=seed, ema=None, batches=batches)
     network.module.eval().requires_grad_(False)
     personas = PersonaModel(network=network, bank=_bank(context, network))
     save_artifact(

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.metrics.registry import metric_classes, specs
 from benchmarks.quality import measure_rows
@@ -121,3 +122,9 @@ def test_at_most_max_clips_are_measured(corpus, reference):
         progress=lambda *report: seen.append(report),
     )
     assert seen == [("test", 0, 2), ("test", 1, 2), ("test", 2, 2)]
+
+
+def test_thread_counts_are_left_as_they_were(corpus, reference):
+    before = torch.get_num_threads()
+    measure_rows([RecordedSubject()], corpus=corpus, space=space(), reference=reference)
+    assert torch.get_num_threads() == before == 2
