@@ -149,6 +149,7 @@ def _protocol(seeds: Sequence[int], speed_s: float | None) -> dict[str, Any]:
         "seeds": list(seeds),
         "spread": "sample standard deviation over seeds (pairs of seeds for diversity)",
         "vertices": "head frame, rotation not applied",
+        "latency": "waveform to motion, batch 1, persona chosen beforehand, own process",
         "audio_s": AUDIO_S,
         "timing_s": speed_s,
     }

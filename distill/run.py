@@ -10,11 +10,13 @@ CONFIG_NAME = "run"
 
 def job(config: dict) -> None:
     """Do the whole job that a resolved config describes."""
+    from benchmarks.publish import publish
     from benchmarks.report import show
     from benchmarks.results import parse
     from benchmarks.run import measure_run
     from distill.pipeline.cards import write_cards
     from distill.pipeline.execute import execute, stage_names
+    from distill.pipeline.opened import open_run
     from distill.storage import write_json
     from distill.training.progress import Progress
 
@@ -25,6 +27,8 @@ def job(config: dict) -> None:
     results = parse(measure_run(folder, **options, progress=progress))
     write_cards(folder)
     write_json(folder / "report" / "wall.json", {"wall_s": time.monotonic() - began})
+    if config["logger"]["kind"] == "wandb":
+        publish(open_run(folder), folder, results)
     show(results)
 
 

@@ -202,7 +202,7 @@ class Talker:
                 before = torch.from_numpy(out[:, span.start : span.start + span.overlap])
                 fresh[:, : span.overlap] = crossfade(before, fresh[:, : span.overlap])
             out[:, span.start : span.stop] = fresh.cpu().numpy()
-        return self._physical(out)
+        return self.physical(out)
 
     def _window(
         self,
@@ -223,7 +223,7 @@ class Talker:
         noise = seeded_noise(seeds, frames, len(self.channels), start_frame=start)
         return ddim_sample(self.denoiser, noise * float(self.config["noise"]), cond, grid)
 
-    def _physical(self, values: np.ndarray) -> np.ndarray:
+    def physical(self, values: Float[np.ndarray, "... D"]) -> Float[np.ndarray, "... D"]:
         """Clamp blendshape weights to [0, 1]; rotations (`head...`) are left as they are."""
         if self.config["bounded"]:
             shapes = [i for i, name in enumerate(self.channels) if not name.startswith("head")]

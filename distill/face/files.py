@@ -72,9 +72,7 @@ def write_motion(
                 units=np.array(UNITS), rig=np.array(space.rig.name),
             )  # fmt: skip
         elif suffix == ".mp4":
-            write_mp4(
-                temporary, values, space, audio=audio, title=title, size=(size, size)
-            )
+            write_mp4(temporary, values, space, audio=audio, title=title, size=(size, size))
         else:
             write_gif(temporary, values, space, size=(size, size))
 

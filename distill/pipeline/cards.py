@@ -90,4 +90,5 @@ def limits(data: str) -> str:
 
 def metric_row(key: str, value: Mapping[str, Any]) -> str:
     """Return one line of the table."""
-    return f"| {key} | {value['mean']:.4g} | {value['std']:.2g} | {value['unit']} | {value['region']} |"
+    mean, std = f"{value['mean']:.4g}", f"{value['std']:.2g}"
+    return f"| {key} | {mean} | {std} | {value['unit']} | {value['region']} |"

@@ -88,6 +88,7 @@ def _train_round(
         losses=loss_weights(distill["losses"]),
         enhancer=build_enhancer(context.config, space, frozen, as_denoiser(student)),
         optimizer=_optimizer(lr, distill["weight_decay"], updates),
+        time_power=distill["time_power"],
     )
     seed = context.config["seed"] * 100 + 10 + round_.index
     context.train(stage, module, updates=updates, seed=seed)

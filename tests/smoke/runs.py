@@ -6,8 +6,14 @@ import sys
 from pathlib import Path
 
 TINY = (
-    "budget=smoke", "teacher=tiny", "student=tiny", "distill.start_steps=4",
-    "trainer.threads=2", "benchmark.speed=false", "benchmark.video=false", "benchmark.max_clips=2",
+    "budget=smoke",
+    "teacher=tiny",
+    "student=tiny",
+    "distill.start_steps=4",
+    "trainer.threads=2",
+    "benchmark.speed=false",
+    "benchmark.video=false",
+    "benchmark.max_clips=2",
 )
 
 
@@ -16,8 +22,12 @@ def start(folder: Path, cache: Path, *words: str) -> subprocess.Popen:
     environment = os.environ | {"FACEDISTILL_CACHE": str(cache), "WANDB_MODE": "offline"}
     environment.pop("WANDB_API_KEY", None)
     return subprocess.Popen(
-        command, env=environment, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command,
+        env=environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
 
 

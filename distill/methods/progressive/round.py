@@ -50,6 +50,7 @@ class DistillationRound(Objective):
         losses: Weights of the motion terms inside `L_dis`.
         enhancer: Maps both personas and both upper faces to `L_pc`; None leaves it out.
         optimizer: Arguments of `distill.training.optim.configure`.
+        time_power: As in `DenoisingTraining`, on the student's grid.
     """
 
     model: Denoiser
@@ -65,9 +66,11 @@ class DistillationRound(Objective):
         losses: LossWeights,
         enhancer: nn.Module | None,
         optimizer: Mapping[str, Any],
+        time_power: float = 1.0,
     ):
         super().__init__(student, optimizer)
         self.teacher = teacher.requires_grad_(False)
+        self.time_power = time_power
         self.steps, self.halving = round_.student_steps, round_.teacher_steps > round_.student_steps
         self.weights, self.loss = weights, MotionLoss(space, losses)
         lips_only = LossWeights(x0=0.0, lips=1.0, upper=0.0, velocity=0.0)
@@ -85,7 +88,7 @@ class DistillationRound(Objective):
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Draw a student time, build the target, compare."""
         x = batch.motion
-        t = torch.randint(1, self.steps + 1, (len(x),)).to(x) / self.steps
+        t = grid_times(torch.rand(len(x)), self.steps, self.time_power).to(x)
         z = noised(self.model, x, t, torch.randn(x.shape).to(x))
         with torch.no_grad():
             cond_teacher = self.teacher.prepare(batch.cond, x.shape[1])
@@ -139,6 +142,14 @@ class DistillationRound(Objective):
         """Only the student, the projection and the enhancer learn."""
         parts = [self.model, self.project, self.enhancer]
         return nn.ModuleList([part for part in parts if part is not None])
+
+
+def grid_times(u: Float[Tensor, " B"], steps: int, power: float) -> Float[Tensor, " B"]:
+    """Map uniform draws to times i / steps, i = 1 ... steps; power 1 draws all alike.
+
+    Powers above 1 favour high noise, where the audio decides most.
+    """
+    return (steps * (1 - u**power)).ceil().clamp(1, steps) / steps
 
 
 def feature_projection(small: int, large: int) -> nn.Linear:

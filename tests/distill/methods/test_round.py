@@ -9,6 +9,7 @@ from distill.methods.progressive.round import (
     RoundWeights,
     feature_distance,
     feature_projection,
+    grid_times,
 )
 from distill.methods.regression import RegressionTraining
 from distill.training.losses import LossWeights
@@ -71,23 +72,33 @@ def test_padding_does_not_change_any_term():
     for junk in (0.0, 50.0):
         motion = torch.where(mask[..., None], batch.motion, torch.tensor(junk))
         terms = terms_of(module, replace(batch, motion=motion, mask=mask))
-        losses.append(float(terms["gt"]))
+        losses.append(terms["gt"].item())
     near = terms_of(module, replace(batch, mask=mask))
-    assert losses[0] != pytest.approx(float(terms_of(module, batch)["gt"]))
-    assert float(near["ae"]) == pytest.approx(float(terms["ae"]))
+    assert losses[0] != pytest.approx(terms_of(module, batch)["gt"].item())
+    assert near["ae"].item() == pytest.approx(terms["ae"].item())
 
 
 def test_a_student_equal_to_its_teacher_has_no_error_in_a_shrink_round():
     teacher = toy_teacher()
     module = make_round(toy_teacher(), teacher, steps=(4, 4), shrink=True)
     terms = terms_of(module, toy_batch())
-    assert float(terms["dis"]) < 1e-10 and float(terms["ae"]) < 1e-10
+    assert terms["dis"].item() < 1e-10 and terms["ae"].item() < 1e-10
 
 
 def test_projection_between_equal_sizes_starts_as_identity():
     x = torch.randn(2, 3, 7)
     assert torch.equal(feature_projection(7, 7)(x), x)
     assert feature_projection(7, 9)(x).shape == (2, 3, 9)
+
+
+def test_times_lie_on_the_students_grid_and_powers_favour_noise():
+    u = (torch.arange(4000) + 0.5) / 4000
+    even, late = grid_times(u, 4, 1.0), grid_times(u, 4, 2.0)
+    for times in (even, late):
+        assert set(times.tolist()) == {0.25, 0.5, 0.75, 1.0}
+    assert all((even == t).float().mean() == 0.25 for t in (0.25, 0.5, 0.75, 1.0))
+    assert (late == 1).float().mean() == pytest.approx(0.5, abs=1e-3)
+    assert grid_times(torch.tensor([0.0, 1.0]), 4, 2.0).tolist() == [1.0, 0.25]
 
 
 def test_feature_distance_ignores_scale_and_offset():

@@ -5,11 +5,18 @@ from distill.pipeline.execute import stage_names
 from distill.pipeline.runs import RunDirectory, flat, relevant
 
 DISTILL = {
-    "method": "progressive", "start_steps": 4, "end_steps": 1, "order": "shrink_first",
-    "export_steps": 2, "baseline": True,
+    "method": "progressive",
+    "start_steps": 4,
+    "end_steps": 1,
+    "order": "shrink_first",
+    "export_steps": 2,
+    "baseline": True,
 }
 CONFIG = {
-    "run": {"name": "a", "dir": "x"}, "seed": 0, "distill": DISTILL, "logger": {"kind": "csv"},
+    "run": {"name": "a", "dir": "x"},
+    "seed": 0,
+    "distill": DISTILL,
+    "logger": {"kind": "csv"},
 }
 
 
