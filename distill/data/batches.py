@@ -90,18 +90,19 @@ class MotionBatches:
             [self.train_clips[i] for i in chosen], rows, self._personas(chosen, rngs)
         )
 
-    def val_batches(self, embed: Callable[[Tensor], Tensor] | None = None) -> list[Batch]:
-        """Return the middle window of every validation clip, in order, without augmentation."""
+    def val_batches(self, embed: Callable[[np.ndarray], Tensor] | None = None) -> list[Batch]:
+        """Return the middle window of every validation clip, in order, without augmentation.
+
+        `embed` maps a whole recording (S,) to its persona (E), as at use time.
+        """
         batches = []
         for first in range(0, len(self.val_clips), self.batch_size):
             clips = self.val_clips[first : first + self.batch_size]
             starts = [max(clip.frames - self.window_frames, 0) // 2 for clip in clips]
-            rows = [
-                self._row(self.corpus.read(clip), start, None)
-                for clip, start in zip(clips, starts, strict=True)
-            ]
-            audio = torch.from_numpy(np.stack([window.audio for window, _ in rows]))
-            batches.append(self._collate(clips, rows, None if embed is None else embed(audio)))
+            recordings = [self.corpus.read(clip) for clip in clips]
+            rows = [self._row(r, start, None) for r, start in zip(recordings, starts, strict=True)]
+            persona = None if embed is None else torch.stack([embed(r.audio) for r in recordings])
+            batches.append(self._collate(clips, rows, persona))
         return batches
 
     def _train_row(self, index: int, rng: np.random.Generator) -> tuple[Window, np.ndarray | None]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from hydra.utils import instantiate
 from torch import Tensor
@@ -15,7 +16,7 @@ from distill.data.corpus import Labels
 from distill.errors import UserError
 from distill.face.rigs import load_rig
 from distill.face.space import MotionSpace
-from distill.persona import PersonaBank
+from distill.persona import SILENCE_PEAK, PersonaBank
 from distill.protocols import Corpus, Denoiser, PersonaEmbedder, Rig
 from distill.training.losses import LossWeights
 from distill.types import SAMPLE_RATE_HZ
@@ -45,6 +46,18 @@ class PersonaModel:
         module = self.network.module
         assert isinstance(module, PersonaEmbedder)
         return module
+
+    def embed(self, audio: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return (identity, emotion) of a recording (S,); silence has the bank's centre."""
+        if np.abs(audio).max() <= SILENCE_PEAK:
+            return self.bank.average_identity, self.bank.neutral_emotion
+        return self.bank.from_audio(self.embedder, audio)
+
+    @torch.no_grad()
+    def of_audio(self, audio: np.ndarray) -> Tensor:
+        """Return the personalized embedding (E) of a recording (S,)."""
+        identity, emotion = self.embed(audio)
+        return self.embedder.fuse(identity[None], emotion[None])[0]
 
 
 def build_corpus(config: Config, progress: Any = None) -> Corpus:
@@ -163,16 +176,6 @@ def build_enhancer(
         return None
     upper = len(space.groups["upper"])
     return PersonaEnhancer(upper, teacher.persona_dim, student.persona_dim)
-
-
-def embed_batch(embedder: PersonaEmbedder) -> Callable[[Tensor], Tensor]:
-    """Return a function from waveforms (B S) to personalized embeddings (B E)."""
-
-    @torch.no_grad()
-    def embed(audio: Tensor) -> Tensor:
-        return embedder.fuse(*embedder.embed(audio))
-
-    return embed
 
 
 def frozen_features(config: Config, fps: float) -> Callable[[Any, float], Any] | None:

@@ -1,16 +1,15 @@
 """What the stages of a run share, and how each of them trains."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
-from torch import Tensor
 
 from distill.data.batches import MotionBatches, PersonaTable
 from distill.data.corpus import Labels
 from distill.face.space import MotionSpace
-from distill.pipeline.build import PersonaModel, build_augment, embed_batch, frozen_features
+from distill.pipeline.build import PersonaModel, build_augment, frozen_features
 from distill.pipeline.runs import RunDirectory, Stage, git_commit
 from distill.protocols import Corpus
 from distill.storage import content_hash
@@ -104,9 +103,7 @@ class Context:
         """Train `module` in the stage's folder, continuing an interrupted attempt."""
         options = self.config["trainer"]
         batches = batches or self.batches(seed=seed)
-        embed: Callable[[Tensor], Tensor] | None = None
-        if self.personas is not None:
-            embed = embed_batch(self.personas.embedder)
+        embed = None if self.personas is None else self.personas.of_audio
         data = UpdateBatches(
             batches, workers=options["workers"], validation=batches.val_batches(embed)
         )

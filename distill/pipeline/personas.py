@@ -9,7 +9,7 @@ from torch import Tensor
 from distill.artifact import load_artifact, save_artifact
 from distill.data.batches import PersonaTable
 from distill.data.corpus import split
-from distill.persona import SILENCE_PEAK, PersonaBank, embed_audio
+from distill.persona import PersonaBank
 from distill.pipeline.build import Network, PersonaModel, build_personalizer
 from distill.pipeline.context import Context
 from distill.types import Clip
@@ -86,16 +86,8 @@ def embed_clips(
     context: Context, personas: PersonaModel, clips: list[Clip]
 ) -> tuple[Tensor, Tensor]:
     """Return identity and emotion embeddings (N E) of clips; silent ones get the bank's centre."""
-    identity, emotion = [], []
-    for clip in clips:
-        audio = context.corpus.read(clip).audio
-        if np.abs(audio).max() > SILENCE_PEAK:
-            who, how = embed_audio(personas.embedder, audio)
-        else:
-            who, how = personas.bank.average_identity, personas.bank.neutral_emotion
-        identity.append(who)
-        emotion.append(how)
-    return torch.stack(identity), torch.stack(emotion)
+    pairs = [personas.embed(context.corpus.read(clip).audio) for clip in clips]
+    return torch.stack([who for who, _ in pairs]), torch.stack([how for _, how in pairs])
 
 
 def retrieval(context: Context, personas: PersonaModel) -> dict[str, float]:

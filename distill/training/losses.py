@@ -11,10 +11,19 @@ from distill.face.space import MotionSpace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossWeights:
-    """Weight of each term; 0 switches a term off."""
+    """Weight of each term; 0 switches a term off.
+
+    Attributes:
+        x0: Normalized channels.
+        lips: Lip vertices.
+        gap: Opening between the lips, which decides whether /p b m/ close.
+        upper: Upper-face vertices.
+        velocity: Change of normalized channels from frame to frame.
+    """
 
     x0: float = 1.0
     lips: float = 1.0
+    gap: float = 0.5
     upper: float = 0.1
     velocity: float = 0.5
 
@@ -51,6 +60,9 @@ class MotionLoss(nn.Module):
         self.space, self.weights = space, weights
         self.regions = {"lips": thinned(space.rig.lips), "upper": thinned(space.rig.upper)}
         self.scales = {name: self._variance(index) for name, index in self.regions.items()}
+        spread = space.lip_gap_mm(space.mean + torch.diag(space.std))
+        center = space.lip_gap_mm(space.mean[None])
+        self.gap_scale = max(float((spread - center).square().sum()), 1e-6)
 
     def _move(self, device: torch.device) -> None:
         self.space = self.space.to(device)
@@ -82,6 +94,7 @@ class MotionLoss(nn.Module):
                 self.weights.lips,
                 lambda: self._region("lips", predicted, target, mask, weight),
             ),
+            "gap": (self.weights.gap, lambda: self._gap(predicted, target, mask, weight)),
             "upper": (
                 self.weights.upper,
                 lambda: self._region("upper", predicted, target, mask, weight),
@@ -92,6 +105,14 @@ class MotionLoss(nn.Module):
             ),
         }
         return {name: scale * make() for name, (scale, make) in terms.items() if scale}
+
+    def _gap(
+        self, predicted: Tensor, target: Tensor, mask: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        gaps = [
+            self.space.lip_gap_mm(self.space.denormalize(motion)) for motion in (predicted, target)
+        ]
+        return masked_mean((gaps[0] - gaps[1]).square(), mask, weight) / self.gap_scale
 
     def _region(
         self, name: str, predicted: Tensor, target: Tensor, mask: Tensor, weight: Tensor | None

@@ -51,17 +51,18 @@ def test_a_failing_process_passes_its_last_line_on():
 
 
 def test_a_talker_is_timed_at_every_thread_count(tmp_path, monkeypatch):
-    from types import SimpleNamespace
-
     import distill.talker
     from tests.benchmarks.fakes import FakeTalker
 
     seen = []
 
     class Timed(FakeTalker):
-        def generate(self, audio, *, seed, steps):
-            seen.append((len(audio), seed, steps))
-            return SimpleNamespace(values=np.zeros((1, 4)))
+        def persona(self, audio):
+            return "ann"
+
+        def generate_batch(self, audio, persona, *, seeds, steps=None):
+            seen.append((len(audio), persona, seeds, steps))
+            return np.zeros((1, 1, 4))
 
         def calls(self, steps):
             return steps
@@ -74,4 +75,4 @@ def test_a_talker_is_timed_at_every_thread_count(tmp_path, monkeypatch):
     assert set(found) == {"threads_1", "threads_2", "peak_mb", "calls"}
     assert found["calls"] == 4
     assert found["peak_mb"] > 0
-    assert set(seen) == {(8000, 0, 4)}
+    assert set(seen) == {(8000, "ann", (0,), 4)}

