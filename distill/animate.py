@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from distill.audio.inputs import find_inputs
 from distill.command import guarded
 from distill.errors import UserError
 
-AUDIO = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".webm", ".mp4")
 FORMATS = ("csv", "npz", "mp4", "gif")
 
 
@@ -38,26 +38,6 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--format", choices=FORMATS, help="format in a folder; default csv")
     return options
-
-
-def find_inputs(paths: Sequence[Path]) -> list[Path]:
-    """Return all audio files named or contained in folders, in order.
-
-    Raises:
-        UserError: A path does not exist, or a folder holds no audio.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO)
-            if not inside:
-                raise UserError(f"folder {path} holds no audio file ({', '.join(AUDIO)})")
-            found += inside
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise UserError(f"{path} does not exist")
-    return found
 
 
 def plan_outputs(

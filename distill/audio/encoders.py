@@ -10,27 +10,11 @@ from distill.audio.backbones import BACKBONES, load_backbone
 from distill.audio.frozen import FrozenEncoder, refuse_lookahead
 from distill.audio.mel import LogMel
 from distill.errors import UserError
-from distill.layers.conv import ConvBlock
+from distill.layers.conv import ConvBlock, split_lookahead
 from distill.protocols import AudioEncoder
 from distill.types import Conditions
 
 ENCODERS = ("mel", *BACKBONES)
-
-
-def split_lookahead(total: int | None, layers: int, kernel: int) -> list[int]:
-    """Share `total` future frames among `layers` convolutions; None gives symmetric kernels.
-
-    Raises:
-        UserError: The layers cannot look that far ahead.
-    """
-    if total is None:
-        return [(kernel - 1) // 2] * layers
-    if not 0 <= total <= layers * (kernel - 1):
-        raise UserError(
-            f"lookahead_frames={total} is outside 0 to {layers * (kernel - 1)}, which {layers} "
-            f"blocks of kernel {kernel} can cover; add blocks or ask for less"
-        )
-    return [(total + layer) // layers for layer in range(layers)] if layers else []
 
 
 class MelEncoder(AudioEncoder):

@@ -8,6 +8,22 @@ from torch.nn import functional
 from distill.errors import UserError
 
 
+def split_lookahead(total: int | None, layers: int, kernel: int) -> list[int]:
+    """Share `total` future frames among `layers` convolutions; None gives symmetric kernels.
+
+    Raises:
+        UserError: The layers cannot look that far ahead.
+    """
+    if total is None:
+        return [(kernel - 1) // 2] * layers
+    if not 0 <= total <= layers * (kernel - 1):
+        raise UserError(
+            f"lookahead_frames={total} is outside 0 to {layers * (kernel - 1)}, which {layers} "
+            f"blocks of kernel {kernel} can cover; add blocks or ask for less"
+        )
+    return [(total + layer) // layers for layer in range(layers)] if layers else []
+
+
 class DepthwiseConv1d(nn.Module):
     """A convolution of each channel over frames, zero padded so that F stays F.
 

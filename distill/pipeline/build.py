@@ -12,6 +12,10 @@ from torch import Tensor
 
 from distill.artifact import build_family, save_artifact
 from distill.audio.augment import Augment
+from distill.audio.backbones import BACKBONES
+from distill.audio.cache import FeatureCache
+from distill.audio.encoders import build_encoder
+from distill.audio.frozen import FrozenEncoder
 from distill.data.corpus import Labels
 from distill.errors import UserError
 from distill.face.rigs import load_rig
@@ -86,8 +90,15 @@ def build_denoiser(config: Config, space: MotionSpace, persona_dim: int) -> Netw
         "fps": space.fps,
         "persona_in": persona_dim,
     }
-    module = build_family(config["family"], kwargs)
-    return Network(family=config["family"], kwargs=kwargs, module=module)
+    audio = dict(kwargs["audio"])
+    if audio.get("path") is None:
+        audio.pop("path", None)  # the encoder's own default
+    module = build_family(config["family"], kwargs | {"audio": audio})
+    encoder = getattr(module, "encoder", None)
+    if isinstance(encoder, FrozenEncoder):  # rebuilt from this, never fetched again
+        audio = {k: v for k, v in audio.items() if k != "path"}
+        audio["backbone_config"] = encoder.backbone_config
+    return Network(family=config["family"], kwargs=kwargs | {"audio": audio}, module=module)
 
 
 def build_personalizer(config: Config, labels: Labels) -> Network:
@@ -180,12 +191,7 @@ def build_enhancer(
 
 def frozen_features(config: Config, fps: float) -> Callable[[Any, float], Any] | None:
     """Return the cached features of the teacher's frozen audio encoder; None when it learns."""
-    from distill.audio.backbones import BACKBONES
-    from distill.audio.cache import FeatureCache
-    from distill.audio.encoders import build_encoder
-    from distill.audio.frozen import FrozenEncoder
-
-    audio = config["teacher"]["kwargs"]["audio"]
+    audio = {k: v for k, v in config["teacher"]["kwargs"]["audio"].items() if v is not None}
     if audio["name"] not in BACKBONES:
         return None
     encoder = build_encoder(fps=fps, **audio)

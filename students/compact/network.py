@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from distill.layers.conv import DepthwiseConv1d
+from distill.layers.conv import DepthwiseConv1d, split_lookahead
 from distill.layers.modulation import Modulation, modulate
 from distill.networks.conditioned import ConditionedDenoiser
 
@@ -34,7 +34,7 @@ class CompactDenoiser(ConditionedDenoiser):
         **common: Any,
     ):
         super().__init__(width=width, **common)
-        rights = share_lookahead(lookahead_frames, blocks, kernel)
+        rights = split_lookahead(lookahead_frames, blocks, kernel)
         self.blocks = nn.ModuleList(
             ModulatedConvBlock(width, kernel, right, expansion, self.persona_dim)
             for right in rights
@@ -63,11 +63,3 @@ class ModulatedConvBlock(nn.Module):
         shift, scale, gate = self.modulation(c)
         mixed = modulate(self.mix(h), shift, scale)
         return h + gate * self.down(fn.gelu(self.up(mixed)))
-
-
-def share_lookahead(lookahead: int | None, blocks: int, kernel: int) -> list[int]:
-    """Share future frames out over the blocks, the first ones getting the larger part."""
-    if lookahead is None:
-        return [kernel // 2] * blocks
-    base, rest = divmod(lookahead, blocks)
-    return [min(kernel - 1, base + (i < rest)) for i in range(blocks)]

@@ -9,7 +9,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
 
-from distill.artifact import build_family
+from distill.face.rigs import load_rig
+from distill.face.space import MotionSpace
+from distill.pipeline.build import as_denoiser, build_denoiser
 from distill.protocols import Denoiser, Generator
 from distill.types import Conditions
 
@@ -52,13 +54,13 @@ def hubert_folder(tmp_path_factory) -> str:
 def network(group: str, name: str, hubert: str) -> Denoiser:
     overrides = [f"{group}={name}"]
     if name == "paper":
-        overrides += ["audio=hubert", f"audio.path={hubert}"]
+        overrides += [f"audio.path={hubert}"]
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         config = OmegaConf.to_container(compose("run", overrides=overrides), resolve=False)
         section = OmegaConf.to_container(OmegaConf.create(config)[group], resolve=True)
-    kwargs = section["kwargs"] | {"motion_dim": D, "fps": 30.0, "persona_in": PERSONA}
     torch.manual_seed(0)
-    return build_family(section["family"], kwargs).eval()
+    space = MotionSpace.identity(load_rig("arkit"), 30.0)
+    return as_denoiser(build_denoiser(section, space, PERSONA)).eval()
 
 
 @pytest.fixture(params=NAMES, ids=lambda n: "-".join(n))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.smoke.runs import finish
@@ -45,6 +46,23 @@ def test_wandb_records_every_stage_and_the_comparison_without_a_key(tmp_path, ca
     media = tmp_path / "run" / "report" / "wandb"
     assert list(media.glob("**/*.table.json")) and list(media.glob("**/*.mp4"))
     assert list(media.glob("**/*.wav")) and list(media.glob("**/*.png"))
+
+
+def test_a_teacher_with_a_frozen_encoder_of_its_own(tmp_path, cache):
+    import torch
+    from transformers import HubertConfig, HubertModel
+
+    from distill import load
+
+    torch.manual_seed(0)
+    shape = {"hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
+    shape |= {"intermediate_size": 24, "conv_dim": (8,) * 7}
+    shape |= {"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
+    HubertModel(HubertConfig(**shape)).save_pretrained(tmp_path / "hubert")
+    path = f"audio.path={tmp_path / 'hubert'}"
+    finish(tmp_path / "run", cache, "audio=hubert", path, *SHORT)
+    (tmp_path / "hubert").rename(tmp_path / "gone")
+    assert load(tmp_path / "run" / "teacher").generate(np.zeros(1600, np.float32)).fps == 30
 
 
 def test_regression_alone(tmp_path, cache):

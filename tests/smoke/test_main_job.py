@@ -68,3 +68,25 @@ def test_a_changed_config_is_refused(finished, cache, change):
     process = start(finished, cache, change)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 2 and "another config" in err and "Traceback" not in err
+
+
+def test_personas_are_reported(finished):
+    from benchmarks.personas import main
+
+    assert main([f"run={finished}"]) == 0
+    found = read_json(finished / "report" / "personas.json")
+    assert set(found["effect"]) == {"two voices", "two emotions"}
+    for values in found["effect"].values():
+        assert values["motion_mm"] > 0 and -1 <= values["lip_gap_r"] <= 1
+    assert 0 <= found["retrieval"]["test/identity_top1"] <= 1
+
+
+def test_recordings_are_reported(finished, tmp_path, shared_data):
+    from benchmarks.recordings import main
+
+    files = sorted((shared_data / "speech_plain").rglob("*.wav"))[:2]
+    words = ["--checkpoint", finished / "student", "--json", tmp_path / "r.json"]
+    assert main([*map(str, files), *map(str, words), "--sheet", str(tmp_path / "s.png")]) == 0
+    found = read_json(tmp_path / "r.json")
+    assert [row["name"] for row in found["recordings"]] == [path.name for path in files]
+    assert found["silence"]["widest_gap_mm"] >= 0 and (tmp_path / "s.png").stat().st_size > 5000
