@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from distill.data.balanced import BalancedPersonaSampler
+from distill.data.balanced import BalancedBatches
 from distill.data.corpus import Labels, split
 from distill.data.windows import Window, cut, draw_start
 from distill.face.space import MotionSpace
@@ -73,17 +73,19 @@ class MotionBatches:
         self.val_clips = [clip for clip in split(corpus, "val") if clip.frames]
         self.by_speaker = _group(self.train_clips, lambda clip: clip.speaker)
         self.by_emotion = _group(self.train_clips, lambda clip: clip.emotion)
-        self.sampler = BalancedPersonaSampler(
-            [labels.speaker(clip) for clip in self.train_clips],
-            labels_per_batch=-(-batch_size // per_speaker),
-            clips_per_label=per_speaker,
+        speakers = [labels.speaker(clip) for clip in self.train_clips]
+        per_batch = min(len(set(speakers)), -(-batch_size // per_speaker))
+        self.balanced = BalancedBatches(
+            speakers,
+            labels_per_batch=per_batch,
+            clips_per_label=-(-batch_size // per_batch),
             seed=seed,
         )
 
     def __call__(self, index: int, rank: int = 0, world: int = 1) -> Batch:
         """Build training batch `index`; ranks get disjoint parts of the same batch."""
         rows_of_rank = range(rank, self.batch_size, world)
-        chosen = self.sampler.batch(index)[rank : self.batch_size : world]
+        chosen = self.balanced.batch(index)[rank : self.batch_size : world]
         rngs = [np.random.default_rng((self.seed, index, row)) for row in rows_of_rank]
         rows = [self._train_row(index, rng) for index, rng in zip(chosen, rngs, strict=True)]
         return self._collate(

@@ -3,7 +3,7 @@ import pytest
 import pytorch_lightning as lightning
 import torch
 
-from distill.data.balanced import BalancedPersonaSampler
+from distill.data.balanced import BalancedBatches
 from distill.persona import PersonaBank
 from distill.types import Batch, Conditions
 from personalizer.audio_contrastive import build
@@ -39,8 +39,8 @@ def trained():
     torch.set_num_threads(1)
     train, test = choir(SPEAKERS, EMOTIONS, 5, seed=1), choir(SPEAKERS, EMOTIONS, 2, seed=2)
     labels = train.speaker.tolist()
-    sampler = BalancedPersonaSampler(labels, labels_per_batch=5, clips_per_label=4)
-    batches = [batch for epoch in range(16) for batch in sampler.plan(epoch)][:48]
+    balanced = BalancedBatches(labels, labels_per_batch=5, clips_per_label=4)
+    batches = [batch for epoch in range(16) for batch in balanced.plan(epoch)][:48]
     task = PersonalizerTraining(
         build(speakers=SPEAKERS, emotions=EMOTIONS, width=64, embed_dim=32),
         fps=30.0,

@@ -78,6 +78,13 @@ def test_positives_exist_when_asked_for(corpus):
     assert all(speakers.count(speaker) >= 2 for speaker in speakers)
 
 
+@pytest.mark.parametrize("size", [1, 5, 16])
+def test_a_batch_is_full_however_few_speakers_there_are(corpus, size):
+    assert len(batches(corpus, batch_size=size)(0).motion) == size
+    corpus.clips = [clip for clip in corpus.clips if clip.speaker == "s0"]
+    assert len(batches(corpus, batch_size=size)(3).motion) == size
+
+
 def test_short_clips_are_padded_and_masked(corpus):
     batch = batches(corpus, window_frames=200)(0)
     valid = batch.mask.sum(1)
