@@ -10,7 +10,7 @@ from distill.data.batches import MotionBatches, PersonaTable
 from distill.data.corpus import Labels
 from distill.face.space import MotionSpace
 from distill.pipeline.build import PersonaModel, build_augment, frozen_features
-from distill.pipeline.runs import RunDirectory, Stage, git_commit
+from distill.pipeline.runs import RunDirectory, Stage, git_commit, relevant
 from distill.protocols import Corpus
 from distill.storage import content_hash
 from distill.training.batches import UpdateBatches
@@ -61,7 +61,7 @@ class Context:
         return {
             "run": self.config["run"]["name"],
             "commit": git_commit(),
-            "config_hash": content_hash(dict(self.config)),
+            "config_hash": content_hash(relevant(self.config)),
             "data": self.corpus.name,
             "data_hash": self.corpus.content_hash,
             "seed": self.config["seed"],
