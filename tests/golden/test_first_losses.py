@@ -4,7 +4,6 @@ Re-record on purpose only, and say why in CHANGELOG.
 """
 
 import pytest
-import torch
 
 from distill.training.denoising import DenoisingTraining
 from distill.training.losses import LossWeights
@@ -29,5 +28,4 @@ def teacher():
     ids=["teacher", "shrink", "halving"],
 )
 def test_first_losses_are_pinned(make, golden):
-    torch.set_num_threads(1)
     assert losses_of_training(make()) == pytest.approx(golden, rel=2e-3)
