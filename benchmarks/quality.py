@@ -112,7 +112,9 @@ def measure_rows(
 def clips_of(corpus: Corpus, split: str, max_clips: int | None = None) -> list[Clip]:
     """Return the clips of a split that are measured: at most `max_clips`, spread evenly."""
     clips = [clip for clip in corpus.clips if clip.split == split and clip.frames > 1]
-    return clips[:: max(1, -(-len(clips) // max_clips))] if max_clips else clips
+    if max_clips is None or len(clips) <= max_clips:
+        return clips
+    return [clips[i] for i in np.linspace(0, len(clips) - 1, max_clips).round().astype(int)]
 
 
 @contextmanager
