@@ -83,7 +83,7 @@ def hydra_main(name: str, job: Callable[[dict[str, Any]], Any], arguments: Seque
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach `guarded` instead of sys.exit
     resolve = ["--resolve"] if "--cfg" in arguments else []
-    sys.argv = [sys.argv[0], *default_budget(arguments), *resolve]
+    sys.argv = [sys.argv[0], *resolve, *flags_first(default_budget(arguments))]
     decorated = hydra.main(version_base="1.3", config_path="pkg://configs", config_name=name)
     try:
         decorated(call)()
@@ -97,6 +97,11 @@ def sweep_member(run: dict[str, Any], overrides: str) -> dict[str, Any]:
     """Give every job of a sweep a name and folder of its own."""
     suffix = overrides.replace(",", "+").replace("/", "_") or "default"
     return {**run, "name": f"{run['name']}/{suffix}", "dir": f"{run['dir']}/{suffix}"}
+
+
+def flags_first(arguments: Sequence[str]) -> list[str]:
+    """Move `key=value` words behind the flags; Hydra takes them in one piece only."""
+    return sorted(arguments, key=lambda word: "=" in word and not word.startswith("-"))
 
 
 def default_budget(arguments: Sequence[str]) -> list[str]:

@@ -114,9 +114,9 @@ class FacegoodCorpus:
 
 
 def open_facegood(
-    root: str, cache: str = "", progress: Callable[[int, int], None] | None = None
+    root: str, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> FacegoodCorpus:
-    """Open a checkout of the public repository (`data.root`)."""
+    """Open a checkout of the public repository (`data.root`); nothing of it is cached."""
     return FacegoodCorpus(Path(root))
 
 

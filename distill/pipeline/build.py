@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra.utils import instantiate
+from hydra.utils import get_method
 from torch import Tensor
 
 from distill.artifact import build_family, save_artifact
@@ -66,8 +66,10 @@ class PersonaModel:
 
 def build_corpus(config: Config, progress: Any = None) -> Corpus:
     """Make or open the corpus that `data` describes, and check it fits the rig."""
-    source = {k: v for k, v in config["data"].items() if k not in ("name", "force")}
-    corpus = instantiate(source, progress=progress)
+    options = {k: v for k, v in config["data"].items() if k not in ("name", "_target_")}
+    options["cache"] = Path(options["cache"])
+    # Called directly, not by `instantiate`, which would wrap a `UserError` in one of its own.
+    corpus = get_method(config["data"]["_target_"])(**options, progress=progress)
     rig = config["rig"]["name"]
     if corpus.rig != rig:
         raise UserError(

@@ -95,8 +95,11 @@ class RunDirectory:
 
 
 def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a config that decides results."""
-    return {key: value for key, value in config.items() if key not in IGNORED}
+    """Return the part of a config that decides results (where data is cached does not)."""
+    kept = {key: value for key, value in config.items() if key not in IGNORED}
+    if "data" in kept:
+        kept["data"] = {k: v for k, v in kept["data"].items() if k != "cache"}
+    return kept
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

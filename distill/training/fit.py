@@ -14,7 +14,8 @@ from distill.training.ema import ExponentialMovingAverage
 from distill.training.guards import NonFiniteGuard
 from distill.training.loggers import close_loggers
 from distill.training.precision import resolve_precision
-from distill.training.progress import ProgressCallback, StageProgress
+from distill.training.progress import StageProgress
+from distill.training.progress_callback import ProgressCallback
 from distill.training.quiet import quiet_lightning
 from distill.training.seeding import SeedPerUpdate
 

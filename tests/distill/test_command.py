@@ -82,3 +82,8 @@ def test_a_full_disk_is_one_sentence(capsys):
 
     assert command.guarded(work) == command.FAILED
     assert "No space left on device" in capsys.readouterr().err
+
+
+def test_flags_may_stand_between_overrides():
+    words = ["teacher=big", "--cfg", "job", "seed=1"]
+    assert command.flags_first(words) == ["--cfg", "job", "teacher=big", "seed=1"]

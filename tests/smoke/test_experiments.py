@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distill.storage import read_json
 from tests.smoke.runs import finish
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -44,8 +45,11 @@ def test_wandb_records_every_stage_and_the_comparison_without_a_key(tmp_path, ca
     stages = {p.parents[2].name for p in tmp_path.glob("run/*/wandb/*/*.wandb")}
     assert {"personalizer", "teacher", "round_00_2to2", "round_01_2to1", "report"} <= stages
     media = tmp_path / "run" / "report" / "wandb"
-    assert list(media.glob("**/*.table.json")) and list(media.glob("**/*.mp4"))
-    assert list(media.glob("**/*.wav")) and list(media.glob("**/*.png"))
+    assert list(media.glob("**/pareto_plot_*.png"))
+    table = read_json(next(media.glob("**/comparison_*.table.json")))
+    row = dict(zip(table["columns"], table["data"][0], strict=True))
+    assert row["audio"]["_type"] == "audio-file" and row["lve_mm2"] > 0
+    assert row["teacher"]["_type"] == row["student"]["_type"] == "video-file"
 
 
 def test_a_teacher_with_a_frozen_encoder_of_its_own(tmp_path, cache):

@@ -82,3 +82,5 @@ def test_impossible_plans_are_refused_before_anything_is_trained(change, words):
 def test_flat_and_relevant():
     assert flat({"a": {"b": 1}, "c": [1]}) == {"a.b": 1, "c": [1]}
     assert relevant(CONFIG) == {"seed": 0, "distill": DISTILL}
+    moved = [{"data": {"name": "a", "cache": place}} for place in ("x", "y")]
+    assert relevant(moved[0]) == relevant(moved[1]) == {"data": {"name": "a"}}
