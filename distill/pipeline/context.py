@@ -1,10 +1,12 @@
 """What the stages of a run share, and how each of them trains."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from distill.data.batches import MotionBatches, PersonaTable
 from distill.data.corpus import Labels
@@ -18,6 +20,17 @@ from distill.training.fit import fit
 from distill.training.guards import StaticFaceGuard
 from distill.training.loggers import build_loggers
 from distill.training.progress import Progress
+
+
+@contextmanager
+def computing_on(threads: int | None) -> Iterator[None]:
+    """Compute on so many threads inside the block; None changes nothing."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +112,12 @@ class Context:
         seed: int,
         ema: str | None = "model",
         batches: MotionBatches | None = None,
+        threads: int | None = None,
     ) -> None:
-        """Train `module` in the stage's folder, continuing an interrupted attempt."""
+        """Train `module` in the stage's folder, continuing an interrupted attempt.
+
+        `threads` is how many this stage computes on; None leaves the run's setting.
+        """
         options = self.config["trainer"]
         batches = batches or self.batches(seed=seed)
         embed = None if self.personas is None else self.personas.of_audio
@@ -114,7 +131,7 @@ class Context:
             stage=stage.name,
             config=dict(self.config),
         )
-        with self.progress.stage(stage.name, total=updates) as bar:
+        with self.progress.stage(stage.name, total=updates) as bar, computing_on(threads):
             fit(
                 module,
                 data,

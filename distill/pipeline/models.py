@@ -91,7 +91,8 @@ def _train_round(
         time_power=distill["time_power"],
     )
     seed = context.config["seed"] * 100 + 10 + round_.index
-    context.train(stage, module, updates=updates, seed=seed)
+    threads = context.config["trainer"]["student_threads"]
+    context.train(stage, module, updates=updates, seed=seed, threads=threads)
     _save(context, stage, student, steps=round_.student_steps, parent=parent)
     return student
 
@@ -111,7 +112,9 @@ def train_regression(context: Context) -> None:
         losses=loss_weights(distill["losses"]),
         optimizer=_optimizer(distill["shrink_lr"], distill["weight_decay"], updates),
     )
-    context.train(stage, module, updates=updates, seed=context.config["seed"] * 100 + 3)
+    seed = context.config["seed"] * 100 + 3
+    threads = context.config["trainer"]["student_threads"]
+    context.train(stage, module, updates=updates, seed=seed, threads=threads)
     _save(context, stage, network, steps=REGRESSION_STEPS, noise=0.0)
 
 
