@@ -4,11 +4,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.measure import OpenedRun
 from benchmarks.report import PLOT
 from benchmarks.results import STUDENT, Results, find_row
 from distill.audio.decode import write_wav
 from distill.face.files import write_motion
+from distill.pipeline.opened import OpenedRun
 from distill.talker import Talker, load
 from distill.types import Clip
 
@@ -84,7 +84,7 @@ def render_clip(opened: OpenedRun, talker: Talker, steps: int, clip: Clip, stem:
 def clip_lve(opened: OpenedRun, talker: Talker, steps: int, clip: Clip) -> float:
     """Return the lip vertex error of a model on one clip."""
     import torch
-    from torchmetrics.functional.multimodal import lip_vertex_error
+    from torchmetrics.functional.multimodal.lve import lip_vertex_error
 
     recording = opened.corpus().read(clip)
     motion = talker.generate(recording.audio, steps=steps).values
