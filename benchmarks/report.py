@@ -40,7 +40,10 @@ def page(results: Results, pictures: list[tuple[str, str]], *, video: bool = Fal
 def markdown(table: Table) -> str:
     """Return a table as Markdown under its title."""
     lines = [table.head, ("---",) * len(table.head), *table.body]
-    rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    rows = [
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
+        for line in lines
+    ]
     return "\n".join([f"## {table.title}", "", *rows])
 
 

@@ -55,7 +55,14 @@ def timing(times_ms: Float[np.ndarray, " N"], seconds: float) -> dict[str, float
 
 
 def peak_memory_mb() -> float:
-    """Return the most memory this process has held, in MiB."""
+    """Return the most memory this process has held, in MiB.
+
+    Linux starts `ru_maxrss` of a new program at its parent's size, so `VmHWM` is read there.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(w for w in status.read_text().splitlines() if w.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
