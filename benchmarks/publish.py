@@ -4,6 +4,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from benchmarks.report import PLOT
 from benchmarks.results import STUDENT, Results, find_row
 from distill.audio.decode import write_wav
@@ -88,11 +90,12 @@ def clip_lve(opened: OpenedRun, talker: Talker, steps: int, clip: Clip) -> float
 
     recording = opened.corpus().read(clip)
     motion = talker.generate(recording.audio, steps=steps).values
-    shapes = [
-        opened.space.to_vertices(torch.from_numpy(values))
-        for values in (motion, recording.motion[: len(motion)])  # type: ignore[index]
-    ]
-    return float(lip_vertex_error(*shapes, opened.space.rig.lips.tolist()))
+    real = np.asarray(recording.motion)[: len(motion)]
+    lips = opened.space.rig.lips
+    shaped, wanted = (
+        opened.space.to_vertices(torch.from_numpy(values), lips) for values in (motion, real)
+    )
+    return float(lip_vertex_error(shaped, wanted, list(range(len(lips)))))
 
 
 def pareto_rows(results: Results) -> list[dict[str, Any]]:
