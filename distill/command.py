@@ -75,7 +75,7 @@ def hydra_main(name: str, job: Callable[[dict[str, Any]], Any], arguments: Seque
         )
         hydra_config = HydraConfig.get()
         if hydra_config.mode == RunMode.MULTIRUN:
-            plain["run"] = sweep_member(plain["run"], hydra_config.job.override_dirname)
+            plain["run"] = sweep_member(plain["run"], hydra_config.overrides.task, arguments)
         try:
             job(plain)
         except UserError as error:  # raised below: Hydra would print a preamble of its own
@@ -93,9 +93,13 @@ def hydra_main(name: str, job: Callable[[dict[str, Any]], Any], arguments: Seque
         raise failed[0]
 
 
-def sweep_member(run: dict[str, Any], overrides: str) -> dict[str, Any]:
-    """Give every job of a sweep a name and folder of its own."""
-    suffix = overrides.replace(",", "+").replace("/", "_") or "default"
+def sweep_member(
+    run: dict[str, Any], overrides: Sequence[str], arguments: Sequence[str]
+) -> dict[str, Any]:
+    """Give every job of a sweep a name and folder of its own: the swept keys and their values."""
+    swept = {key for key, _, value in (w.partition("=") for w in arguments) if "," in value}
+    suffix = "+".join(w for w in overrides if w.partition("=")[0] in swept) or "default"
+    suffix = suffix.replace("/", "_")
     return {**run, "name": f"{run['name']}/{suffix}", "dir": f"{run['dir']}/{suffix}"}
 
 

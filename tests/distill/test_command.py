@@ -64,7 +64,9 @@ def test_heavy_packages_are_not_imported_by_distill_or_help():
 
 
 def test_sweep_members_get_names_and_folders_of_their_own():
-    member = command.sweep_member({"name": "a", "dir": "runs/a"}, "seed=1,student=tiny")
+    typed = ["run.dir=runs/a", "seed=0,1", "student=tiny,small", "teacher=big"]
+    job = ["run.dir=runs/a", "seed=1", "student=tiny", "teacher=big"]
+    member = command.sweep_member({"name": "a", "dir": "runs/a"}, job, typed)
     assert member == {"name": "a/seed=1+student=tiny", "dir": "runs/a/seed=1+student=tiny"}
 
 
