@@ -48,8 +48,8 @@ def test_wandb_records_every_stage_and_the_comparison_without_a_key(tmp_path, ca
     assert list(media.glob("**/pareto_plot_*.png"))
     table = read_json(next(media.glob("**/comparison_*.table.json")))
     row = dict(zip(table["columns"], table["data"][0], strict=True))
-    assert row["audio"]["_type"] == "audio-file" and row["lve_mm2"] > 0
-    assert row["teacher"]["_type"] == row["student"]["_type"] == "video-file"
+    assert row["audio"] == "Audio" and row["lve_mm2"] > 0
+    assert row["teacher"] == row["student"] == "Video"
 
 
 def test_a_teacher_with_a_frozen_encoder_of_its_own(tmp_path, cache):
