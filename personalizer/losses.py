@@ -67,14 +67,6 @@ def bank_info_nce(
     return total / (labels >= 0).sum().clamp(min=1)
 
 
-def joint_labels(
-    speaker: Int[Tensor, " B"], emotion: Int[Tensor, " B"], emotions: int
-) -> Int[Tensor, " B"]:
-    """Number the (speaker, emotion) pairs; unknown when either is unknown."""
-    pair = speaker * emotions + emotion
-    return torch.where((speaker >= 0) & (emotion >= 0), pair, torch.full_like(pair, -1))
-
-
 def nearest(embeddings: Float[Tensor, "B E"], bank: Float[Tensor, "N E"]) -> Int[Tensor, " B"]:
     """Return the index of the bank entry of highest cosine similarity."""
     return (normalize(embeddings, dim=-1) @ normalize(bank, dim=-1).T).argmax(dim=-1)

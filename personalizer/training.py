@@ -8,13 +8,13 @@ from jaxtyping import Float, Int
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from distill.data.corpus import joint_labels
 from distill.types import SAMPLE_RATE_HZ, Batch
 from personalizer.audio_contrastive.network import Personalizer
 from personalizer.losses import (
     Temperature,
     Weights,
     bank_info_nce,
-    joint_labels,
     nearest,
     sup_con,
 )

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from distill.errors import UserError
 from distill.protocols import Corpus
@@ -26,6 +29,14 @@ class Labels:
     def emotion(self, clip: Clip) -> int:
         """Return the clip's emotion index, or -1."""
         return self.emotions.index(clip.emotion) if clip.emotion in self.emotions else -1
+
+
+def joint_labels(
+    speaker: Int[Tensor, " B"], emotion: Int[Tensor, " B"], emotions: int
+) -> Int[Tensor, " B"]:
+    """Number the (speaker, emotion) pairs; unknown when either is unknown."""
+    pair = speaker * emotions + emotion
+    return torch.where((speaker >= 0) & (emotion >= 0), pair, torch.full_like(pair, -1))
 
 
 def split(corpus: Corpus, name: str) -> list[Clip]:

@@ -1,7 +1,7 @@
 """What the stages of a run share, and how each of them trains."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,15 +22,15 @@ from distill.training.loggers import build_loggers
 from distill.training.progress import Progress
 
 
-@contextmanager
-def computing_on(threads: int | None) -> Iterator[None]:
-    """Compute on so many threads inside the block; None changes nothing."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def loader_workers(asked: int | None) -> int:
+    """Return how many processes make batches: as asked, or what suits this machine.
+
+    Without a GPU there are none: the cores compute, and a process beside them makes each
+    operation wait for its slowest thread (measured: 1.7 against 1.9 teacher updates a second).
+    """
+    if asked is not None:
+        return asked
+    return min(8, max(1, (os.cpu_count() or 1) - 1)) if torch.cuda.is_available() else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,17 +112,15 @@ class Context:
         seed: int,
         ema: str | None = "model",
         batches: MotionBatches | None = None,
-        threads: int | None = None,
     ) -> None:
-        """Train `module` in the stage's folder, continuing an interrupted attempt.
-
-        `threads` is how many this stage computes on; None leaves the run's setting.
-        """
+        """Train `module` in the stage's folder, continuing an interrupted attempt."""
         options = self.config["trainer"]
         batches = batches or self.batches(seed=seed)
         embed = None if self.personas is None else self.personas.of_audio
         data = UpdateBatches(
-            batches, workers=options["workers"], validation=batches.val_batches(embed)
+            batches,
+            workers=loader_workers(options["workers"]),
+            validation=batches.val_batches(embed),
         )
         loggers = build_loggers(
             self.config["logger"]["kind"],
@@ -131,7 +129,7 @@ class Context:
             stage=stage.name,
             config=dict(self.config),
         )
-        with self.progress.stage(stage.name, total=updates) as bar, computing_on(threads):
+        with self.progress.stage(stage.name, total=updates) as bar:
             fit(
                 module,
                 data,

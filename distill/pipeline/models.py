@@ -91,8 +91,7 @@ def _train_round(
         time_power=distill["time_power"],
     )
     seed = context.config["seed"] * 100 + 10 + round_.index
-    threads = context.config["trainer"]["student_threads"]
-    context.train(stage, module, updates=updates, seed=seed, threads=threads)
+    context.train(stage, module, updates=updates, seed=seed)
     _save(context, stage, student, steps=round_.student_steps, parent=parent)
     return student
 
@@ -113,8 +112,7 @@ def train_regression(context: Context) -> None:
         optimizer=_optimizer(distill["shrink_lr"], distill["weight_decay"], updates),
     )
     seed = context.config["seed"] * 100 + 3
-    threads = context.config["trainer"]["student_threads"]
-    context.train(stage, module, updates=updates, seed=seed, threads=threads)
+    context.train(stage, module, updates=updates, seed=seed)
     _save(context, stage, network, steps=REGRESSION_STEPS, noise=0.0)
 
 

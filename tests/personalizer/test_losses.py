@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from distill.data.corpus import joint_labels
 from personalizer.losses import (
     Temperature,
     bank_info_nce,
-    joint_labels,
     nearest,
     sup_con,
 )

@@ -39,40 +39,40 @@ class Emotion:
 
 
 TABLE: Mapping[str, Emotion] = {
-    "neutral": Emotion(pitch_range=45.0),
+    "neutral": Emotion(pitch_range=42.0),
     "happy": Emotion(
-        rate=1.08, pitch=10.0, pitch_range=78.0, gain_db=2.0, tilt_db=2.0, articulation=1.1,
+        rate=1.12, pitch=12.0, pitch_range=85.0, gain_db=2.0, tilt_db=3.0, articulation=1.1,
         mouth={"mouthSmile": 0.5, "cheekSquint": 0.3, "mouthDimple": 0.12},
         opening={"mouthUpperUp": 0.05},
         upper={"eyeSquint": 0.2, "browOuterUp": 0.12}, nod_rad=0.02, liveliness=1.3,
     ),
     "sad": Emotion(
-        rate=0.82, pitch=-11.0, pitch_range=20.0, gain_db=-6.0, tilt_db=-5.0, articulation=0.8,
+        rate=0.82, pitch=-12.0, pitch_range=18.0, gain_db=-6.0, tilt_db=-6.0, articulation=0.8,
         mouth={"mouthFrown": 0.42, "mouthShrugLower": 0.15},
         upper={"browInnerUp": 0.5, "eyeLookDown": 0.12, "eyeBlink": 0.1},
         nod_rad=-0.06, liveliness=0.5,
     ),
     "angry": Emotion(
-        rate=1.1, pitch=2.0, pitch_range=62.0, gain_db=5.0, tilt_db=5.0, articulation=1.2,
+        rate=1.14, pitch=-3.0, pitch_range=60.0, gain_db=6.0, tilt_db=8.0, articulation=1.2,
         mouth={"noseSneer": 0.35, "mouthFrown": 0.12, "mouthStretch": 0.08},
         opening={"mouthUpperUp": 0.1, "mouthLowerDown": 0.1},
         upper={"browDown": 0.6, "eyeSquint": 0.28, "eyeWide": 0.06}, nod_rad=-0.02, liveliness=1.3,
     ),
     "surprised": Emotion(
-        rate=0.98, pitch=19.0, pitch_range=95.0, gain_db=1.0, tilt_db=1.0, articulation=1.12,
+        rate=0.92, pitch=24.0, pitch_range=99.0, gain_db=1.0, tilt_db=0.0, articulation=1.12,
         mouth={}, opening={"jawOpen": 0.06, "mouthFunnel": 0.08},
         upper={"browInnerUp": 0.6, "browOuterUp": 0.55, "eyeWide": 0.5},
         nod_rad=0.03, liveliness=1.2,
     ),
     "afraid": Emotion(
-        rate=1.16, pitch=17.0, pitch_range=30.0, gain_db=-3.0, tilt_db=-1.0, articulation=0.9,
+        rate=1.3, pitch=18.0, pitch_range=10.0, gain_db=-4.0, tilt_db=-5.0, articulation=0.9,
         mouth={"mouthStretch": 0.35, "mouthFrown": 0.1},
         opening={"mouthLowerDown": 0.08},
         upper={"browInnerUp": 0.45, "browOuterUp": 0.12, "browDown": 0.12, "eyeWide": 0.4},
         nod_rad=-0.01, liveliness=0.8,
     ),
     "disgusted": Emotion(
-        rate=0.92, pitch=-4.0, pitch_range=38.0, gain_db=0.0, tilt_db=3.0, articulation=0.95,
+        rate=0.8, pitch=-6.0, pitch_range=45.0, gain_db=0.0, tilt_db=5.0, articulation=0.95,
         mouth={"noseSneer": 0.5, "mouthFrown": 0.2},
         opening={"mouthUpperUp": 0.22},
         upper={"browDown": 0.35, "eyeSquint": 0.32}, nod_rad=0.04, liveliness=0.8,

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from distill.data.corpus import joint_labels
 from distill.diffusion.sampling import predict_x0
 from distill.face.space import MotionSpace
 from distill.methods.progressive.plan import Round
@@ -27,7 +28,9 @@ class RoundWeights:
         dis: `L_dis`, the student's output against the teacher's target.
         ae: `L_ae`, small against large audio features through a learned projection.
         pc: `L_pc`, the personalizer enhancer.
-        gt: The student's lips against real motion, so that teacher error is not inherited.
+        gt: The student's output against real motion, so that teacher error is not inherited: all
+            of it in the shrink round, where teacher and truth ask for the same mean; the lips
+            only when halving, where the mean would cost diversity.
         snr_limit: Upper limit of the signal-to-noise weight of `L_dis`; 1 is no weighting.
     """
 
@@ -74,7 +77,7 @@ class DistillationRound(Objective):
         self.steps, self.halving = round_.student_steps, round_.teacher_steps > round_.student_steps
         self.weights, self.loss = weights, MotionLoss(space, losses)
         lips_only = LossWeights(x0=0.0, lips=1.0, gap=0.5, upper=0.0, velocity=0.0)
-        self.truth = MotionLoss(space, lips_only)
+        self.truth = MotionLoss(space, lips_only if self.halving else losses)
         self.upper = space.groups["upper"]
         self.project = feature_projection(student.audio_dim, teacher.audio_dim)
         self.enhancer = enhancer
@@ -130,6 +133,7 @@ class DistillationRound(Objective):
                 target[..., self.upper],
                 predicted[..., self.upper],
                 mask,
+                joint_labels(batch.speaker, batch.emotion, 1 + max(int(batch.emotion.max()), 0)),
             )
         return terms
 

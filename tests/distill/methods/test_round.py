@@ -85,6 +85,24 @@ def test_a_student_equal_to_its_teacher_has_no_error_in_a_shrink_round():
     assert terms["dis"].item() < 1e-10 and terms["ae"].item() < 1e-10
 
 
+@pytest.mark.parametrize(("steps", "hears"), [((4, 4), True), ((4, 2), False)])
+def test_real_upper_face_is_heard_in_the_shrink_round_only(steps, hears):
+    module, batch = make_round(steps=steps, shrink=steps[0] == steps[1]), toy_batch()
+    motion = batch.motion.clone()
+    motion[..., module.upper] += 1.0
+    before, after = (
+        terms_of(module, replace(batch, motion=m))["gt"] for m in (batch.motion, motion)
+    )
+    assert (after.item() > 1.1 * before.item()) == hears
+
+
+def test_clips_of_one_persona_are_no_negatives_of_each_other():
+    batch = toy_batch()
+    one = torch.zeros_like(batch.speaker)
+    same = terms_of(make_round(), replace(batch, speaker=one, emotion=one))
+    assert same["pc"].item() == pytest.approx(0.0, abs=1e-6)
+
+
 def test_projection_between_equal_sizes_starts_as_identity():
     x = torch.randn(2, 3, 7)
     assert torch.equal(feature_projection(7, 7)(x), x)
