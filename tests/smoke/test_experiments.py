@@ -77,3 +77,4 @@ def test_regression_alone(tmp_path, cache):
 def test_sweeps_write_one_run_each(tmp_path, cache):
     finish(tmp_path / "sweep", cache, "--multirun", "distill.weights.pc=0,0.02", *SHORT)
     assert len(list(tmp_path.glob("sweep/*/report/results.json"))) == 2
+    assert (tmp_path / "sweep" / "multirun.yaml").is_file()  # nothing where it was started from
