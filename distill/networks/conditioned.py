@@ -52,6 +52,8 @@ class ConditionedDenoiser(Denoiser):
         self.null_audio = nn.Parameter(torch.randn(self.audio_dim) * 0.02)
         self.persona = PersonaAdapter(persona_in, cond_dim)
         self.step = StepEmbedding(cond_dim)
+        # Beside the modulations, which start at zero: a speaker's posture is learned much sooner.
+        self.posture_in = nn.Linear(cond_dim, width)
         self.motion_in = nn.Linear(motion_dim, width)
         self.audio_in = nn.Linear(self.audio_dim, width)
         self.history_flag = nn.Parameter(torch.zeros(width))
@@ -84,8 +86,9 @@ class ConditionedDenoiser(Denoiser):
             past = cond.history.shape[1]
             silence = self.audio_in(self.null_audio.expand(len(z), past, -1))
             h = torch.cat([self.motion_in(cond.history) + silence + self.history_flag, h], dim=1)
-        c = torch.nn.functional.silu(self.step(t) + self.persona.or_null(cond, len(z)))
-        h = self.trunk(h, c)[:, past:]
+        persona = self.persona.or_null(cond, len(z))
+        c = torch.nn.functional.silu(self.step(t) + persona)
+        h = self.trunk(h + self.posture_in(persona)[:, None], c)[:, past:]
         shift, scale = self.out_modulation(c)
         return self.out(modulate(h, shift, scale))
 

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from distill.data.corpus import joint_labels
-from distill.diffusion.sampling import predict_x0
+from distill.diffusion.sampling import ddim_step, predict_x0
 from distill.face.space import MotionSpace
 from distill.methods.progressive.plan import Round
 from distill.methods.progressive.targets import one_step_target, snr_weight, two_step_target
@@ -32,6 +32,8 @@ class RoundWeights:
             of it in the shrink round, where teacher and truth ask for the same mean; the lips
             only when halving, where the mean would cost diversity.
         snr_limit: Upper limit of the signal-to-noise weight of `L_dis`; 1 is no weighting.
+        on_policy: Share of samples whose noisy motion the student's own step before led to, as
+            when it is used (the backward simulation of DMD2, arXiv 2405.14867, one step deep).
     """
 
     dis: float = 1.0
@@ -39,6 +41,7 @@ class RoundWeights:
     pc: float = 0.02
     gt: float = 0.5
     snr_limit: float = 4.0
+    on_policy: float = 0.5
 
 
 class DistillationRound(Objective):
@@ -92,13 +95,27 @@ class DistillationRound(Objective):
         """Draw a student time, build the target, compare."""
         x = batch.motion
         t = grid_times(torch.rand(len(x)), self.steps, self.time_power).to(x)
-        z = noised(self.model, x, t, torch.randn(x.shape).to(x))
+        cond = self.model.prepare(batch.cond, x.shape[1])
+        z = self._noisy(x, t, cond)
         with torch.no_grad():
             cond_teacher = self.teacher.prepare(batch.cond, x.shape[1])
         target = self._target(z, t, cond_teacher)
-        cond = self.model.prepare(batch.cond, x.shape[1])
         predicted = predict_x0(self.model, z, t, cond)
         return self._compare(batch, t, predicted, target, cond, cond_teacher)
+
+    @torch.no_grad()
+    def _noisy(self, x: Tensor, t: Tensor, cond: Conditions) -> Tensor:
+        """Return real motion noised to `t`, in part through the student's step before `t`."""
+        before = (t + 1.0 / self.steps).clamp(max=1.0)
+        led = (torch.rand(len(x)).to(x) < self.weights.on_policy) & (before > t)
+        noise = torch.randn(x.shape).to(x)
+        z = noised(self.model, x, t, noise)
+        if not led.any():
+            return z
+        z_before = noised(self.model, x, before, noise)
+        x_before = predict_x0(self.model, z_before, before, cond)
+        own = ddim_step(z_before, x_before, before, t, self.model.schedule)
+        return torch.where(led[:, None, None], own, z)
 
     def _target(self, z: Tensor, t: Tensor, cond: Conditions) -> Tensor:
         if self.halving:

@@ -109,6 +109,37 @@ def test_projection_between_equal_sizes_starts_as_identity():
     assert feature_projection(7, 9)(x).shape == (2, 3, 9)
 
 
+def path_states(on_policy, predict=None, seed=0):
+    """Noisy states of one batch at the last time of a 2-step student, and the plain ones."""
+    module, x = make_round(on_policy=on_policy), toy_batch().motion
+    if predict is not None:
+        module.model.forward = lambda z, t, cond: predict(x)
+    cond = module.model.prepare(toy_batch().cond, x.shape[1])
+    torch.manual_seed(seed)
+    return module._noisy(x, torch.full((len(x),), 0.5), cond)
+
+
+def test_a_student_that_errs_is_trained_where_its_own_steps_lead():
+    plain = path_states(0.0)
+    torch.testing.assert_close(path_states(1.0, lambda x: x), plain, rtol=1e-4, atol=1e-5)
+    alpha, _ = toy_student().schedule.alpha_sigma(torch.tensor(0.5))
+    wrong = path_states(1.0, lambda x: x + 1.0)
+    at_start = toy_student().schedule.alpha_sigma(torch.tensor(1.0))
+    ratio = toy_student().schedule.alpha_sigma(torch.tensor(0.5))[1] / at_start[1]
+    torch.testing.assert_close(wrong - plain, torch.full_like(plain, alpha - ratio * at_start[0]))
+
+
+def test_the_first_step_has_nothing_before_it():
+    module, batch = make_round(on_policy=1.0), toy_batch()
+    cond = module.model.prepare(batch.cond, batch.motion.shape[1])
+    ones = torch.ones(len(batch.motion))
+    torch.manual_seed(0)
+    led = module._noisy(batch.motion, ones, cond)
+    module.weights = replace(module.weights, on_policy=0.0)
+    torch.manual_seed(0)
+    assert torch.equal(led, module._noisy(batch.motion, ones, cond))
+
+
 def test_times_lie_on_the_students_grid_and_powers_favour_noise():
     u = (torch.arange(4000) + 0.5) / 4000
     even, late = grid_times(u, 4, 1.0), grid_times(u, 4, 2.0)
