@@ -1,8 +1,12 @@
-"""How a model does on recordings without motion: `python -m benchmarks.recordings`.
+"""How a model does on real recordings: `python -m benchmarks.recordings --checkpoint DIR`.
 
-Prints, per file, how well the lips follow the voice (sync_r and lag), the same against the next
-file's voice (which should be low), and how still and closed the mouth is on silence; writes one
-contact sheet.
+Without inputs, every recording under `--data` is judged (`benchmarks.real`): how well the lips
+follow the voice, close at labelled bilabials, stay open at open vowels, and follow the recorded
+mouth, per file and as means over validation files and reported files.
+
+With inputs, prints per file how well the lips follow the voice (sync_r and lag) and the same
+against the next file's voice (which should be low). Both say how still and closed the mouth is on
+silence, and can write one contact sheet.
 """
 
 import argparse
@@ -14,11 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.metrics.sync import lag_curve, peak
+from benchmarks.real import summary
+from benchmarks.real.judge import Judged, judge, sync
+from benchmarks.real.sources import find_real
 from distill.audio.decode import load_audio
 from distill.audio.inputs import find_inputs
 from distill.command import guarded
@@ -28,6 +34,7 @@ from distill.storage import atomic_path, write_json
 from distill.talker import Talker, load
 from distill.types import SAMPLE_RATE_HZ
 
+DATA = Path("../shared/data")
 SILENCE_S = 3.0
 FRAMES_SHOWN = 6
 
@@ -49,14 +56,6 @@ class Followed:
     sync_r: float
     sync_lag_ms: float
     mismatched_r: float
-
-
-def sync(gap: Float[np.ndarray, " T"], audio: Float[np.ndarray, " S"], fps: float) -> tuple:
-    """Return (correlation at lag 0, lag of the peak in ms); NaN without speech or movement."""
-    curve = lag_curve(gap, audio, fps)
-    if curve is None or not np.isfinite(curve).any():
-        return math.nan, math.nan
-    return float(curve[len(curve) // 2]), 1000.0 * peak(curve) / fps
 
 
 def measure(talker: Talker, space: MotionSpace, files: Sequence[Path]) -> list[Followed]:
@@ -122,25 +121,48 @@ def show(found: Sequence[Followed], still: dict[str, float]) -> None:
     console.print("silence: " + ", ".join(f"{key} {value:.2f}" for key, value in still.items()))
 
 
+def judge_all(talker: Talker, space: MotionSpace, data: Path, validation: bool) -> list[Judged]:
+    """Judge every real recording under `data`, or only those declared as validation."""
+    clips = [clip for clip in find_real(data) if clip.validation or not validation]
+    with Progress(*Progress.get_default_columns(), transient=True) as bars:
+        task = bars.add_task("recordings", total=len(clips))
+        return judge(talker, space, clips, lambda done, _: bars.update(task, completed=done))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recordings", description=__doc__)
-    parser.add_argument("inputs", nargs="+", type=Path, help="audio files or folders of them")
+    parser.add_argument("inputs", nargs="*", type=Path, help="audio files or folders of them")
     parser.add_argument("--checkpoint", type=Path, required=True, help="model folder")
+    parser.add_argument(
+        "--data", type=Path, default=DATA, help=f"folder of real recordings (default {DATA})"
+    )
+    parser.add_argument(
+        "--validation", action="store_true", help="only the recordings that tuning may look at"
+    )
     parser.add_argument("--sheet", type=Path, help="png to write, a row per recording")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     given = parser.parse_args(arguments)
 
     def work() -> None:
-        talker, files = load(given.checkpoint), find_inputs(given.inputs)
+        talker = load(given.checkpoint)
         space = talker.space()
-        found, still = measure(talker, space, files), silence(talker, space)
+        still = silence(talker, space)
+        if given.inputs:
+            files = find_inputs(given.inputs)
+            found = measure(talker, space, files)
+            figures = {"recordings": [{**vars(row)} for row in found], "silence": still}
+            show(found, still)
+        else:
+            judged = judge_all(talker, space, given.data, given.validation)
+            spoken = [row for row in judged if row.group in summary.SPEECH]
+            files = [given.data / row.group / row.name for row in spoken]
+            figures = summary.as_json(judged, still)
+            summary.show(judged, still, Console())
+        if given.json:
+            write_json(given.json, figures)
         if given.sheet:
             sheet(talker, space, files, given.sheet)
-        if given.json:
-            rows = [{**vars(row)} for row in found]
-            write_json(given.json, {"recordings": rows, "silence": still})
-        show(found, still)
 
     return guarded(work)
 

@@ -1,0 +1,1 @@
+"""Real recordings: where they lie, what is known of them, and how a model does on them."""

@@ -1,0 +1,106 @@
+"""Means over real recordings, validation files and reported files apart."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.real.judge import Judged
+
+PURPOSES = ("validation", "reported", "all")
+SPEECH = ("speech_plain", "speech_aligned")
+
+
+def means(rows: Sequence[Judged]) -> dict[str, dict[str, float]]:
+    """Return every mean by purpose and name; NaN where nothing was measured.
+
+    Shares are over all labels, everything else is a mean over files.
+    """
+    chosen = {
+        "validation": [row for row in rows if row.validation],
+        "reported": [row for row in rows if not row.validation],
+        "all": list(rows),
+    }
+    return {purpose: _means(chosen[purpose]) for purpose in PURPOSES}
+
+
+def _means(rows: Sequence[Judged]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    speech = [row for row in rows if row.group in SPEECH]
+    for language in ("en", "zh"):
+        spoken = [row for row in speech if row.language == language]
+        for name in ("sync_r", "sync_lag_ms", "mismatched_r"):
+            found[f"{name} {language}"] = _mean(spoken, name)
+        found[f"files {language}"] = len(spoken)
+    found["closed"] = _share(rows, "closed", "bilabials")
+    found["bilabials"] = sum(row.bilabials for row in rows)
+    found["bilabial_level"] = _mean(rows, "bilabial_level", "bilabials")
+    found["opened"] = _share(rows, "opened", "vowels")
+    found["vowels"] = sum(row.vowels for row in rows)
+    found["vowel_level"] = _mean(rows, "vowel_level", "vowels")
+    for group in ("facegood", "grid_s1"):
+        filmed = [row for row in rows if row.group == group]
+        for name in ("recorded_r", "recorded_best_r", "recorded_lag_ms", "sync_r"):
+            found[f"{name} {group}"] = _mean(filmed, name)
+        found[f"files {group}"] = len(filmed)
+    return found
+
+
+def _mean(rows: Sequence[Judged], name: str, weight: str | None = None) -> float:
+    """Return the mean of an attribute where it is defined, weighted by another one."""
+    values = np.array([getattr(row, name) for row in rows], np.float64)
+    weights = np.array([getattr(row, weight) if weight else 1.0 for row in rows], np.float64)
+    known = np.isfinite(values)
+    return float(np.average(values[known], weights=weights[known])) if known.any() else math.nan
+
+
+def _share(rows: Sequence[Judged], part: str, whole: str) -> float:
+    total = sum(getattr(row, whole) for row in rows)
+    return sum(getattr(row, part) for row in rows) / total if total else math.nan
+
+
+def as_json(rows: Sequence[Judged], silence: dict[str, float]) -> dict[str, Any]:
+    """Return plain values; what is not a number becomes null."""
+    return {
+        "files": [{key: _plain(value) for key, value in vars(row).items()} for row in rows],
+        "means": {
+            purpose: {key: _plain(value) for key, value in values.items()}
+            for purpose, values in means(rows).items()
+        },
+        "silence": silence,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def show(rows: Sequence[Judged], silence: dict[str, float], console: Console) -> None:
+    """Print a table of files and a table of means."""
+    table = Table("file", "use", "s", "sync_r", "lag", "mism.", "closed", "open", "video r", "lag")
+    for row in rows:
+        table.add_row(
+            f"{row.group}/{row.name}",
+            f"{row.language} {'val' if row.validation else 'rep'}",
+            f"{row.seconds:.1f}",
+            *(_text(v) for v in (row.sync_r, row.sync_lag_ms, row.mismatched_r)),
+            f"{row.closed}/{row.bilabials}" if row.bilabials else "",
+            f"{row.opened}/{row.vowels}" if row.vowels else "",
+            *(_text(v) for v in (row.recorded_r, row.recorded_lag_ms)),
+        )
+    console.print(table)
+    found = means(rows)
+    table = Table("mean", *PURPOSES)
+    for name in found["all"]:
+        table.add_row(name, *(_text(found[purpose][name]) for purpose in PURPOSES))
+    console.print(table)
+    console.print("silence: " + ", ".join(f"{key} {value:.2f}" for key, value in silence.items()))
+
+
+def _text(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return "" if math.isnan(value) else f"{value:.2f}"
