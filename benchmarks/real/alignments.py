@@ -92,4 +92,3 @@ def _from_textgrid(text: str) -> Iterator[tuple[str, float, float]]:
             label = next(found)
             if name.lower() in ("phone", "phones"):
                 yield label, start_s, end_s
-
