@@ -42,13 +42,13 @@ class Made:
 
 def make_clip(job: Job, engine: Engine) -> Made:
     """Speak and animate one clip."""
-    speaker = make_speaker(job.speaker, unseen=job.unseen)
+    speaker = make_speaker(job.speaker, unseen=job.unseen, engine=job.engine)
     emotion = TABLE[job.emotion]
     say = np.random.default_rng(_number(f"{job.text}|{speaker.id}|{job.emotion}"))
     intensity = float(say.uniform(0.75, 1.15))
     prosody, gain_db = _prosody(speaker, job.emotion, intensity, say)
     before_s, after_s = float(say.uniform(0.25, 0.55)), float(say.uniform(0.3, 0.6))
-    speech = engine.speak(job.text, _voice(job.engine, speaker, job.speaker), prosody)
+    speech = engine.speak(job.text, speaker.voice, prosody)
     speech = to_speaker(
         speech, formants=speaker.formants, tilt_db=speaker.tilt_db + emotion.tilt_db * intensity,
         gain_db=gain_db, before_s=before_s, after_s=after_s,
@@ -75,14 +75,6 @@ def frames_for(samples: int, fps: float) -> int:
 
 def _number(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
-
-
-def _voice(engine: str, speaker: Speaker, index: int) -> str:
-    if engine == "flite":
-        from distill.data.synthetic.flite import VOICES
-
-        return VOICES[index % len(VOICES)]
-    return speaker.voice
 
 
 def _prosody(

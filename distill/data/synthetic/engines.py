@@ -7,7 +7,8 @@ import numpy as np
 
 from distill.errors import UserError
 
-ENGINES = ("espeak", "flite")
+ENGINES = ("espeak", "flite", "mixed")
+"""What a corpus can be made with; `mixed` deals its speakers over the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ class Engine(Protocol):
 
 
 def load_engine(name: str) -> Engine:
-    """Return the engine called `name` (`espeak` or `flite`).
+    """Return the synthesizer called `name` (`espeak` or `flite`).
 
     Raises:
         UserError: No such engine, or it is not installed.

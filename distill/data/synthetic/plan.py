@@ -10,6 +10,7 @@ from distill.data.synthetic.clip import Job
 from distill.data.synthetic.emotions import TABLE
 from distill.data.synthetic.engines import ENGINES
 from distill.data.synthetic.sentences import sentences
+from distill.data.synthetic.speakers import make_speaker
 from distill.errors import UserError
 
 SPLITS = ("train", "val", "test", "test_unseen")
@@ -31,7 +32,9 @@ class Request:
     def check(self) -> None:
         """Raise UserError for what cannot be made."""
         if self.engine not in ENGINES:
-            raise UserError(f"unknown speech engine {self.engine!r}; choose espeak or flite")
+            raise UserError(
+                f"unknown speech engine {self.engine!r}; choose from {', '.join(ENGINES)}"
+            )
         for name in self.emotions:
             if name not in TABLE:
                 raise UserError(f"unknown emotion {name!r}; choose from {', '.join(TABLE)}")
@@ -76,9 +79,10 @@ def jobs(request: Request) -> list[tuple[str, str, Job]]:
         cells = _deal(count, people, request.emotions, rng)
         seeds = rng.integers(1, 2**31, count)
         for i, (text, (speaker, emotion), seed) in enumerate(zip(texts, cells, seeds, strict=True)):
+            voiced = make_speaker(speaker, unseen=unseen, engine=request.engine)
             job = Job(
                 text=text, speaker=speaker, unseen=unseen, emotion=emotion, seed=int(seed),
-                fps=request.fps, engine=request.engine,
+                fps=request.fps, engine=voiced.engine,
             )  # fmt: skip
             out.append((f"{split}-{i:06d}", split, job))
     return out

@@ -3,11 +3,16 @@
 A speaker is a point in a four-dimensional voice space (pitch, formants, rate, brightness) plus
 an accent and an engine's variant. The face style is a fixed smooth function of that point with
 a little of the speaker's own, so a style can be inferred from a voice never heard before.
+flite has few voices: formants and pitch make several speakers of each.
 """
 
 from dataclasses import dataclass, fields
+from functools import cache
 
 import numpy as np
+
+from distill.data.synthetic.flite import FIXED_PITCH, pitch_factor
+from distill.data.synthetic.flite import VOICES as _FLITE
 
 # espeak-ng variant: middle of its pitch range in Hz (`pitch` line of its voice file).
 _MEN = {
@@ -75,6 +80,7 @@ class Speaker:
 
     Attributes:
         id: `s00`... are training speakers, `u00`... unseen ones.
+        engine: The speech engine.
         voice: The engine's voice.
         pitch: The engine's 0-99 pitch before emotion.
         rate_wpm: Speaking rate before emotion.
@@ -84,6 +90,7 @@ class Speaker:
     """
 
     id: str
+    engine: str
     voice: str
     pitch: float
     rate_wpm: float
@@ -92,28 +99,47 @@ class Speaker:
     style: Style
 
 
-def make_speaker(index: int, *, unseen: bool = False) -> Speaker:
-    """Return training speaker `index`, or unseen speaker `index`; always the same one."""
+@cache
+def make_speaker(index: int, *, unseen: bool = False, engine: str = "espeak") -> Speaker:
+    """Return training speaker `index`, or unseen speaker `index`; always the same one.
+
+    `engine` is `espeak`, `flite` or `mixed`: every other pair of speakers is flite's.
+    """
     number = 5003 + 17 * index if unseen else index
     point = _point(number)
-    woman = number % 2 == 1
-    pool = _WOMEN if woman else _MEN
-    names = tuple(pool)
-    variant = names[(number // 2) % len(names)]
-    accent = _ACCENTS[(number // 2 + number // (2 * len(names))) % len(_ACCENTS)]
+    if engine == "mixed":
+        engine = "flite" if number // 2 % 2 else "espeak"
+    voice, f0_hz, woman = (_flite_voice if engine == "flite" else _espeak_voice)(number)
     formants = (1.0 if woman else 1.02) + 0.12 * point[1]
     pitch = 50.0 + 16.0 * point[0]
-    f0_hz = pool[variant] * formants * 2.0 ** ((pitch - 50.0) / 60.0)
+    f0_hz = f0_hz * formants * (1.0 if voice in FIXED_PITCH else pitch_factor(pitch))
     heard = np.array([np.log2(f0_hz / 130.0), 1.2 * point[1], point[2], point[3]])
     return Speaker(
         id=f"{'u' if unseen else 's'}{index:02d}",
-        voice=f"{accent}+{variant}",
+        engine=engine,
+        voice=voice,
         pitch=pitch,
         rate_wpm=_ENGINE_MEDIAN_RATE_WPM * (1.0 + 0.14 * point[2]),
         formants=formants,
         tilt_db=5.0 * point[3],
         style=_style(heard, number),
     )
+
+
+def _espeak_voice(number: int) -> tuple[str, float, bool]:
+    """Return voice, the middle of its pitch in Hz, and whether it is a woman's."""
+    woman = number % 2 == 1
+    pool = _WOMEN if woman else _MEN
+    names = tuple(pool)
+    variant = names[(number // 2) % len(names)]
+    accent = _ACCENTS[(number // 2 + number // (2 * len(names))) % len(_ACCENTS)]
+    return f"{accent}+{variant}", pool[variant], woman
+
+
+def _flite_voice(number: int) -> tuple[str, float, bool]:
+    """Return the same for flite; its voices take turns, also among every other pair."""
+    voice = tuple(_FLITE)[(number // 4 * 2 + number) % len(_FLITE)]
+    return voice, _FLITE[voice], voice == "slt"
 
 
 def _point(number: int) -> np.ndarray:
