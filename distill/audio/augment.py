@@ -5,6 +5,7 @@ from jaxtyping import Float, Float32
 from scipy import fft
 
 from distill.audio.acoustics import microphone_gain, noise_spectrum, room_spectrum
+from distill.audio.dynamics import change_levels, fill_gaps
 from distill.audio.voice import shift_voice
 
 _TAIL_SAMPLES = 4800
@@ -13,7 +14,7 @@ _QUIET = 1e-3
 
 
 class Augment:
-    """Changes voice, room, noise, microphone, clipping and gain; labels stay valid.
+    """Changes voice, gaps, levels, room, noise, microphone, clipping and gain; labels stay valid.
 
     Each argument is the probability of one effect; `strength` scales how far they go (0 leaves
     the audio alone, 1 is a bad laptop in a bare room at worst).
@@ -24,6 +25,8 @@ class Augment:
         strength: float = 1.0,
         *,
         voice: float = 0.3,
+        gaps: float = 0.6,
+        levels: float = 0.4,
         babble: float = 0.1,
         room: float = 0.4,
         noise: float = 0.6,
@@ -32,6 +35,7 @@ class Augment:
         gain: float = 0.8,
     ) -> None:
         self.strength, self.voice, self.babble = strength, voice, babble
+        self.gaps, self.levels = gaps, levels
         self.room, self.noise, self.microphone = room, noise, microphone
         self.clipping, self.gain = clipping, gain
 
@@ -46,6 +50,10 @@ class Augment:
             spread = 0.18 * self.strength
             pitch, formants = np.exp(rng.uniform(-spread, spread, 2) * (1, 0.8))
             audio = shift_voice(audio, float(pitch), float(formants))
+        if rng.random() < self.gaps:
+            audio = fill_gaps(audio, rng, min(1.0, self.strength))
+        if rng.random() < self.levels:
+            audio = change_levels(audio, rng, self.strength)
         if rng.random() < self.babble:
             audio = audio + self._babble(audio, rng)
         audio = self._acoustics(audio, rng)

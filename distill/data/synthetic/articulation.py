@@ -24,6 +24,7 @@ LEAD_S = 0.02
 
 _OPEN_S, _SHUT_S = 0.12, 0.13
 _RAMP_S = 0.065
+_VOICE_S, _LOUD_PERCENTILE, _OPENING = 0.05, 75.0, (0.2, 1.4)
 _LIMIT = 0.85
 """Shapes approach this level softly, so that strong speakers are not cut off."""
 
@@ -98,8 +99,12 @@ def mouth_motion(
     style: Style,
     emotion: Emotion,
     intensity: float = 1.0,
+    loudness: float = 0.0,
 ) -> Float[np.ndarray, "F D"]:
-    """Return motion with the mouth channels filled in and everything else zero."""
+    """Return motion with the mouth channels filled in and everything else zero.
+
+    `loudness` is the share by which the mouth opens wider per dB of the voice, moment by moment.
+    """
     times_s = np.arange(frames) / fps
     speaking = activity(phones, times_s)
     control = blend(phones, times_s, _vowel_gain(phones, audio))
@@ -107,6 +112,8 @@ def mouth_motion(
     for name, level in emotion.opening.items():
         out[name] = out.get(name, 0.0) + np.full(frames, level * intensity)
     out = {name: soft_limit(value) * speaking for name, value in out.items()}
+    if loudness:
+        _follow(out, loudness * loudness_db(audio, times_s, _VOICE_S))
     _constrict(out, phones, times_s, fps)
     felt = intensity * (0.55 + 0.45 * smooth_activity(phones, times_s))
     for name, level in emotion.mouth.items():
@@ -133,6 +140,13 @@ def _shapes(control: dict[str, np.ndarray], style: Style, gain: float) -> dict[s
         "jawForward": lips["forward"],
         "tongueOut": lips["tongue"],
     }
+
+
+def _follow(out: dict[str, np.ndarray], louder: np.ndarray) -> None:
+    """Open the mouth by the voice's level, as recorded mouths do, in place."""
+    gain = np.clip(1.0 + louder - np.percentile(louder, _LOUD_PERCENTILE), *_OPENING)
+    for name in ("jawOpen", "mouthUpperUp", "mouthLowerDown"):
+        out[name] = soft_limit(out[name] * gain)
 
 
 def _constrict(

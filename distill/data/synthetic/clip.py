@@ -28,6 +28,7 @@ class Job:
     seed: int
     fps: float
     engine: str = "espeak"
+    loudness: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ def make_clip(job: Job, engine: Engine) -> Made:
     frames = frames_for(len(audio), job.fps)
     mouth = mouth_motion(
         speech.phones, audio.astype(np.float32) / 32768.0, frames=frames, fps=job.fps,
-        style=speaker.style, emotion=emotion, intensity=intensity,
+        style=speaker.style, emotion=emotion, intensity=intensity, loudness=job.loudness,
     )  # fmt: skip
     upper = upper_motion(
         speech.phones, frames=frames, fps=job.fps, style=speaker.style, emotion=emotion,

@@ -116,6 +116,7 @@ class Espeak:
                     events.append([_WORD, item.sample, [item.text_position, item.length]])
             return 0
 
+        self.library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breathy voices draw their noise
         callback = _Callback(collect)
         self.library.espeak_SetSynthCallback(callback)
         if self.library.espeak_SetVoiceByName(voice.encode()) != 0:

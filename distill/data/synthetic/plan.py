@@ -14,6 +14,7 @@ from distill.data.synthetic.speakers import make_speaker
 from distill.errors import UserError
 
 SPLITS = ("train", "val", "test", "test_unseen")
+MOST_LOUDNESS = 0.1
 _SHARES = {"val": 0.055, "test": 0.109, "test_unseen": 0.091}
 
 
@@ -28,6 +29,7 @@ class Request:
     seed: int
     fps: float
     engine: str = "espeak"
+    loudness: float = 0.0
 
     def check(self) -> None:
         """Raise UserError for what cannot be made."""
@@ -44,6 +46,11 @@ class Request:
             raise UserError(
                 f"a corpus of {self.speakers} speakers and {self.unseen_speakers} unseen ones "
                 "cannot be made; ask for at least 1 speaker"
+            )
+        if not 0.0 <= self.loudness <= MOST_LOUDNESS:
+            raise UserError(
+                f"loudness={self.loudness} is outside 0 to {MOST_LOUDNESS}; it is the share by "
+                "which the mouth opens wider per dB"
             )
         if not 1.0 <= self.fps <= 240.0:
             raise UserError(f"{self.fps} frames per second is outside 1 to 240; use 25, 30 or 60")
@@ -82,7 +89,7 @@ def jobs(request: Request) -> list[tuple[str, str, Job]]:
             voiced = make_speaker(speaker, unseen=unseen, engine=request.engine)
             job = Job(
                 text=text, speaker=speaker, unseen=unseen, emotion=emotion, seed=int(seed),
-                fps=request.fps, engine=voiced.engine,
+                fps=request.fps, engine=voiced.engine, loudness=request.loudness,
             )  # fmt: skip
             out.append((f"{split}-{i:06d}", split, job))
     return out

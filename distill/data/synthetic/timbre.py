@@ -39,10 +39,12 @@ def to_speaker(
     )
 
 
-def loudness_db(audio: Float[np.ndarray, " S"], times_s: np.ndarray) -> np.ndarray:
-    """Return the level around each time (40 ms, dB of full scale, floor -80)."""
+def loudness_db(
+    audio: Float[np.ndarray, " S"], times_s: np.ndarray, half_s: float = 0.02
+) -> np.ndarray:
+    """Return the level within `half_s` of each time (dB of full scale, floor -80)."""
     power = np.concatenate([[0.0], np.cumsum(np.square(audio, dtype=np.float64))])
-    half = int(0.02 * RATE_HZ)
+    half = int(half_s * RATE_HZ)
     middle = np.round(np.asarray(times_s) * RATE_HZ).astype(int)
     low, high = np.clip(middle - half, 0, len(audio)), np.clip(middle + half, 0, len(audio))
     mean = (power[high] - power[low]) / np.maximum(high - low, 1)

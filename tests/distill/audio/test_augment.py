@@ -7,7 +7,9 @@ from distill.audio.decode import load_audio
 from distill.audio.voice import shift_voice
 from tests.distill.audio.recordings import delay_samples
 
-EFFECTS = ("voice", "babble", "room", "noise", "microphone", "clipping", "gain")
+EFFECTS = (
+    "voice", "gaps", "levels", "babble", "room", "noise", "microphone", "clipping", "gain",
+)  # fmt: skip
 NONE = dict.fromkeys(EFFECTS, 0.0)
 
 
@@ -35,6 +37,8 @@ def envelope(audio):
 @pytest.mark.parametrize("effect", EFFECTS)
 def test_every_effect_changes_the_sound_and_keeps_length_and_type(effect):
     audio = voice_like()
+    loudest = int(envelope(audio).argmax())
+    audio[loudest : loudest + 960] = 0  # a closure
     before = audio.copy()
     out = only(effect)(audio, np.random.default_rng(0))
     assert out.dtype == np.float32 and out.shape == audio.shape

@@ -1,4 +1,6 @@
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ from distill.data.synthetic.engines import Prosody, load_engine
 from distill.data.synthetic.phonemes import PHONES, SILENCE, from_espeak
 from distill.data.synthetic.sentences import FIXED
 from distill.errors import UserError
+
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +24,19 @@ def test_the_same_sentence_is_the_same_bytes_again(engine):
     again = engine.speak("A big blue boat.", "en-us+m3", Prosody())
     assert np.array_equal(first.audio, again.audio)
     assert first.phones == again.phones
+
+
+def test_breathy_voices_are_the_same_bytes_in_another_process():
+    code = (
+        "import hashlib; from distill.data.synthetic.engines import Prosody, load_engine;"
+        "audio = load_engine('espeak').speak('My father.', 'en-us+f3', Prosody()).audio;"
+        "print(hashlib.sha256(audio).hexdigest())"
+    )
+    command = [sys.executable, "-c", code]
+    said = {
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout for _ in range(3)
+    }
+    assert len(said) == 1
 
 
 def test_unknown_voices_are_refused_not_ignored(engine):

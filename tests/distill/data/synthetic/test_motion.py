@@ -8,6 +8,7 @@ import pytest
 import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+from benchmarks.metrics.sync import lag_curve
 from distill.data.synthetic.articulation import CHANNELS
 from distill.data.synthetic.clip import Job, frames_for, make_clip
 from distill.data.synthetic.engines import load_engine
@@ -56,6 +57,31 @@ def test_lips_close_in_every_bilabial(corpus, gaps):
     ]
     assert len(worst) > 150
     assert max(worst) < limit
+
+
+def test_a_mouth_that_follows_loudness_still_closes_and_opens(corpus, recordings):
+    spoken = [c for c in corpus.clips if c.emotion == "neutral"][:8]
+    rig = load_rig("arkit")
+    pairs = rig.lip_pairs.reshape(-1)
+    sync_r = {0.0: [], 0.03: []}
+    for clip in spoken:
+        for loudness, found in sync_r.items():
+            made = make_clip(
+                Job(
+                    text=clip.text, speaker=int(clip.speaker[1:]), unseen=clip.speaker[0] == "u",
+                    emotion=clip.emotion, seed=clip.seed, fps=FPS, loudness=loudness,
+                ),
+                load_engine("espeak"),
+            )  # fmt: skip
+            points = rig.to_vertices(torch.from_numpy(made.motion.astype(np.float32)), pairs)
+            points = points.unflatten(1, (-1, 2))
+            gap = (points[:, :, 0] - points[:, :, 1]).norm(dim=-1).mean(-1).double().numpy()
+            audio = made.audio.astype(np.float32) / 32768
+            found.append(lag_curve(gap, audio, FPS)[9])
+        for phone in made.phones:
+            if phone.label in BILABIAL:
+                assert gap[inside(phone)].min() < 0.1 * np.percentile(gap, 99)
+    assert np.mean(sync_r[0.03]) > np.mean(sync_r[0.0]) + 0.04
 
 
 def test_the_lower_lip_rolls_to_the_teeth_in_every_labiodental(corpus, recordings):
