@@ -24,7 +24,7 @@ _REACH_DB = 30.0
 def fill_gaps(
     audio: Float32[np.ndarray, " S"], rng: np.random.Generator, strength: float
 ) -> Float32[np.ndarray, " S"]:
-    """Return `audio` with its short gaps filled: voicing bars in some of them, breath in all.
+    """Return `audio` with its short gaps filled: fading voicing bars in half, breath in all.
 
     Fillings lie 15 to 45 dB under the recording at strength 1, less at smaller ones.
     """
@@ -37,17 +37,16 @@ def fill_gaps(
     first, last = first[short & inside], last[short & inside]
     if not len(first):
         return audio
-    height = np.zeros((2, len(level)))
-    quieter_db = rng.uniform(45 - 30 * strength, 45, (2, len(first)))
-    voiced = rng.random(len(first)) < 0.5
-    for start, stop, low_db, high_db, hums in zip(first, last, *quieter_db, voiced, strict=True):
-        height[0, start:stop] = hums * whole * 10 ** (-low_db / 20)
-        height[1, start:stop] = whole * 10 ** (-(high_db + 10) / 20)
-    hum, breath = (_at_samples(row, len(audio)) for row in height)
-    turns = np.arange(len(audio), dtype=np.float32) * np.float32(rng.uniform(80, 250))
-    phase = turns * np.float32(2 * np.pi / SAMPLE_RATE_HZ)
-    noise = rng.standard_normal(len(audio), dtype=np.float32)
-    return audio + hum * (np.sin(phase) + 0.4 * np.sin(2 * phase)) + breath * noise
+    audio = audio.copy()
+    turn = np.float32(2 * np.pi * rng.uniform(80, 250) / SAMPLE_RATE_HZ)
+    for start, stop in zip(first * BLOCK_SAMPLES, last * BLOCK_SAMPLES, strict=True):
+        hum, breath = whole * 10 ** (-rng.uniform(45 - 30 * strength, 45, 2) / 20)
+        filling = np.float32(0.3 * breath) * rng.standard_normal(stop - start, dtype=np.float32)
+        if rng.random() < 0.5:
+            phase = turn * np.arange(stop - start, dtype=np.float32)
+            filling += np.float32(hum) * (np.sin(phase) + np.float32(0.4) * np.sin(2 * phase))
+        audio[start:stop] += filling * np.linspace(1, 0.3, stop - start, dtype=np.float32)
+    return audio
 
 
 def change_levels(
@@ -73,6 +72,8 @@ def _levels(audio: Float32[np.ndarray, " S"]) -> tuple[np.ndarray, float]:
 
 
 def _at_samples(blocks: np.ndarray, samples: int) -> Float32[np.ndarray, " S"]:
-    """Return a value per block as a curve over samples, straight between block centres."""
-    centres = (np.arange(len(blocks)) + 0.5) * BLOCK_SAMPLES
-    return np.interp(np.arange(samples), centres, blocks).astype(np.float32)
+    """Return a value per block as a curve over samples, straight between block starts."""
+    share = np.arange(BLOCK_SAMPLES, dtype=np.float32) / BLOCK_SAMPLES
+    here, following = blocks.astype(np.float32), np.append(blocks[1:], blocks[-1:])
+    curve = here[:, None] + (following.astype(np.float32) - here)[:, None] * share
+    return curve.reshape(-1)[:samples]
