@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
+from distill.layers.attention import band_attention
 from distill.layers.modulation import Modulation, modulate
 from distill.networks.conditioned import ConditionedDenoiser
 
@@ -42,11 +43,9 @@ class DiffusionTransformer(ConditionedDenoiser):
 
     def trunk(self, h: Float[Tensor, "B F W"], c: Float[Tensor, "B E"]) -> Float[Tensor, "B F W"]:
         """Run the blocks."""
-        frames = h.shape[1]
-        rotation = rotary_table(frames, self.head_dim, h)
-        band = band_mask(frames, self.reach_frames, h.device)
+        rotation = rotary_table(h.shape[1], self.head_dim, h)
         for block in self.blocks:
-            h = block(h, c, rotation, band)
+            h = block(h, c, rotation, self.reach_frames)
         return h
 
 
@@ -70,24 +69,16 @@ class TransformerBlock(nn.Module):
         h: Float[Tensor, "B F W"],
         c: Float[Tensor, "B E"],
         rotation: tuple[Tensor, Tensor],
-        band: Tensor | None,
+        reach_frames: int,
     ) -> Float[Tensor, "B F W"]:
         """Update every frame."""
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = self.modulation(c)
         qkv = self.qkv(modulate(h, shift_a, scale_a))
         q, k, v = qkv.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q, k = rotate(q, rotation), rotate(k, rotation)
-        mixed = fn.scaled_dot_product_attention(q, k, v, attn_mask=band)
+        mixed = band_attention(q, k, v, reach_frames)
         h = h + gate_a * self.proj(mixed.transpose(1, 2).flatten(2))
         return h + gate_m * self.down(fn.gelu(self.up(modulate(h, shift_m, scale_m))))
-
-
-def band_mask(frames: int, reach: int, device: torch.device) -> Tensor | None:
-    """Return which frames see each other (F F), or None when all do."""
-    if frames <= reach + 1:
-        return None
-    i = torch.arange(frames, device=device)
-    return (i[:, None] - i[None, :]).abs() <= reach
 
 
 def rotary_table(frames: int, head_dim: int, like: Tensor) -> tuple[Tensor, Tensor]:
