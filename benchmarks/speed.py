@@ -114,23 +114,39 @@ def measure_matmul(threads: int, limit_s: float = 1.0) -> float:
     import torch
 
     torch.set_num_threads(threads)
-    a, b = (torch.randn(MATMUL_SIZE, MATMUL_SIZE) for _ in range(2))
-    median_ms = float(np.median(time_calls(lambda: a @ b, limit_s=limit_s)))
-    return 2 * MATMUL_SIZE**3 / (median_ms * 1e6)
+    return matmul_gflops(MATMUL_SIZE, "cpu", torch.float32, limit_s)
 
 
-def speed_in_process(arguments: Sequence[str]) -> dict[str, Any]:
-    """Run this file as a command in a fresh process and return what it measured.
+def matmul_gflops(size: int, device: str, dtype: Any, limit_s: float = 1.0) -> float:
+    """Return GFLOP/s of square matrix products of a torch type on a device."""
+    import torch
+
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+
+    def product() -> None:
+        torch.mm(a, b)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    median_ms = float(np.median(time_calls(product, limit_s=limit_s)))
+    return 2 * size**3 / (median_ms * 1e6)
+
+
+def speed_in_process(
+    arguments: Sequence[str], *, module: str = "benchmarks.speed", gpu: bool = False
+) -> dict[str, Any]:
+    """Run this file (or another `module`) as a command in a fresh process; return its JSON.
 
     Raises:
         UserError: The process failed; the sentence carries its last line.
     """
     with TemporaryDirectory() as folder:
         out = Path(folder) / "speed.json"
-        command = [sys.executable, "-m", "benchmarks.speed", *arguments, "--json", str(out)]
+        command = [sys.executable, "-m", module, *arguments, "--json", str(out)]
         root = str(Path(__file__).parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-        environment = {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
+        environment = {**os.environ, "PYTHONPATH": path}
+        environment |= {} if gpu else {"CUDA_VISIBLE_DEVICES": ""}
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
