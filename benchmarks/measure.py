@@ -141,6 +141,7 @@ def _row(subject: Subject, values: Mapping[str, SplitValues], speeds: Mapping[st
         metrics=metrics("test"),
         metrics_unseen=metrics("test_unseen"),
         speed=speeds.get(subject.name),
+        calls=subject.calls,
     )
 
 

@@ -45,7 +45,11 @@ class Speed:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of the table; `metrics` on the test split, `metrics_unseen` on unseen speakers."""
+    """One line of the table; `metrics` on the test split, `metrics_unseen` on unseen speakers.
+
+    `calls` are the network calls of its distillation by role (`teacher`, `student`), those of the
+    students it was made from included; a teacher's are those of its own training.
+    """
 
     name: str
     family: str
@@ -56,6 +60,7 @@ class Row:
     metrics: dict[str, MetricValue]
     metrics_unseen: dict[str, MetricValue] = field(default_factory=dict)
     speed: Speed | None = None
+    calls: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,8 +195,9 @@ def _check(results: Results, name: str) -> None:
         if not math.isfinite(number):
             raise UserError(f"{name} holds {number} at {path}; only finite numbers are results")
     for row in results.rows:
-        for field_name in ("steps", "params", "bytes"):
-            amount = getattr(row, field_name)
+        counts = {key: getattr(row, key) for key in ("steps", "params", "bytes")}
+        counts |= {f"calls.{role}": count for role, count in row.calls.items()}
+        for field_name, amount in counts.items():
             if not isinstance(amount, int) or amount < 0:
                 raise UserError(f"{name}: {row.name}.{field_name} is {amount!r}, not a count")
 

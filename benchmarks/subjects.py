@@ -1,7 +1,7 @@
 """What is measured: anything that turns a clip's audio into motion."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -24,6 +24,7 @@ class Subject(Protocol):
         params: Parameters.
         bytes: Size of the model's files.
         samples: Whether seeds matter; a row that ignores them is measured with one.
+        calls: Network calls that its training took, by role; empty where unknown.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Subject(Protocol):
     params: int
     bytes: int
     samples: bool
+    calls: dict[str, int]
 
     def generate(
         self, clip: Clip, recording: Recording, seeds: Sequence[int]
@@ -87,6 +89,7 @@ class StillSubject:
     params: int = 0
     bytes: int = 0
     samples: bool = False
+    calls: dict[str, int] = field(default_factory=dict)
 
     def generate(
         self, clip: Clip, recording: Recording, seeds: Sequence[int]
@@ -107,6 +110,7 @@ class RecordedSubject:
     params: int = 0
     bytes: int = 0
     samples: bool = False
+    calls: dict[str, int] = field(default_factory=dict)
 
     def generate(
         self, clip: Clip, recording: Recording, seeds: Sequence[int]
@@ -133,6 +137,7 @@ class TalkerSubject:
     params: int = 0
     bytes: int = 0
     samples: bool = True
+    calls: dict[str, int] = field(default_factory=dict)
 
     def generate(
         self, clip: Clip, recording: Recording, seeds: Sequence[int]
@@ -154,4 +159,5 @@ def talker_subject(name: str, talker: Speaker, steps: int) -> TalkerSubject:
         params=talker.params,
         bytes=talker.bytes,
         samples=not name.startswith("regression"),
+        calls=dict(talker.config.get("provenance", {}).get("calls", {})),
     )

@@ -7,6 +7,7 @@ from benchmarks.reach import checks
 from benchmarks.results import MetricValue, Results, Row, Timing, mean_of
 
 ERRORS = ("lve", "lve_rms_mm", "eve", "fdd", "fdd_abs", "mve", "mod")
+ROLES = ("teacher", "student")
 SUMMARY = ("lve", "eve", "fdd_abs", "diversity", "closure", "sync_r")
 MISSING = "-"
 
@@ -24,7 +25,8 @@ def all_tables(results: Results) -> list[Table]:
     """Return every table of the report, the targets first."""
     quality = [table for split in results.splits for table in quality_tables(results, split)]
     tables = [reach_table(results), *quality, speed_table(results), ratio_table(results)]
-    return [*tables, formula_table(results)]
+    costs = [cost_table(results)] if any(row.calls for row in results.rows) else []
+    return [*tables, *costs, formula_table(results)]
 
 
 def reach_table(results: Results) -> Table:
@@ -70,6 +72,16 @@ def ratio_table(results: Results) -> Table:
     body = tuple((name, number(value)) for name, value in results.ratios.items())
     return Table(
         title="2-step student against the teacher (16 steps)", head=("ratio", "value"), body=body
+    )
+
+
+def cost_table(results: Results) -> Table:
+    """Return the network calls that making each model took."""
+    made = [row for row in results.rows if row.calls]
+    body = [(row.name, *(f"{row.calls[role]:,}" for role in ROLES)) for row in made]
+    head = ("row", *(f"{role} calls" for role in ROLES))
+    return Table(
+        title="Network calls in training, earlier students included", head=head, body=tuple(body)
     )
 
 

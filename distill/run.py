@@ -15,8 +15,9 @@ def job(config: dict) -> None:
     from benchmarks.results import parse
     from benchmarks.run import measure_run
     from distill.pipeline.cards import write_cards
-    from distill.pipeline.execute import execute, stage_names
+    from distill.pipeline.execute import execute
     from distill.pipeline.opened import open_run
+    from distill.pipeline.plan import stage_names
     from distill.storage import write_json
     from distill.training.progress import Progress
 

@@ -39,6 +39,31 @@ def ddim_step(
     return expand(alpha_s, z) * x0 + expand(sigma_s, z) * eps
 
 
+def step_coefficients(
+    t: Float[Tensor, " B"], s: Float[Tensor, " B"], schedule: CosineSchedule
+) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+    """Return (keep, take) of a DDIM step z_s = keep z_t + take x0; exactly (1, 0) where s = t.
+
+    keep = sigma_s / sigma_t and take = alpha_s - keep alpha_t.
+    """
+    alpha_t, sigma_t = schedule.alpha_sigma(t)
+    alpha_s, sigma_s = schedule.alpha_sigma(s)
+    keep = sigma_s / sigma_t
+    return keep, alpha_s - keep * alpha_t
+
+
+def x0_of_step(
+    z_t: Float[Tensor, "B F D"],
+    z_s: Float[Tensor, "B F D"],
+    t: Float[Tensor, " B"],
+    s: Float[Tensor, " B"],
+    schedule: CosineSchedule,
+) -> Float[Tensor, "B F D"]:
+    """Return the x0 for which one DDIM step from `z_t` lands on `z_s`; needs s < t."""
+    keep, take = (expand(c, z_t) for c in step_coefficients(t, s, schedule))
+    return (z_s - keep * z_t) / take
+
+
 @torch.no_grad()
 def ddim_sample(
     model: Denoiser,

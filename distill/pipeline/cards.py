@@ -41,7 +41,8 @@ def card(folder: Path, name: str, rows: Mapping[str, Any], results: Mapping[str,
             f"{config['steps']} sampler step(s), rig `{config['rig']}`",
             f"* {row['params']:,} parameters with personalizer, "
             f"`{WEIGHTS}` {row['bytes']:,} bytes, SHA-256 `{config['sha256']}`",
-            f"* method: {method(name)}; parent weights `{made['parent'] or 'none'}`",
+            f"* method: {method(config['name'])}; parent weights `{made['parent'] or 'none'}`",
+            f"* network calls in its training, parents included: {cost(made.get('calls', {}))}",
             f"* made by run `{made['run']}`, commit `{made['commit']}`, "
             f"config `{made['config_hash']}`, seed {made['seed']}",
             f"* data `{made['data']}`, content hash `{made['data_hash']}`",
@@ -68,14 +69,20 @@ def card(folder: Path, name: str, rows: Mapping[str, Any], results: Mapping[str,
     )
 
 
-def method(name: str) -> str:
-    """Say how the model of a row was made."""
-    kind = name.partition("-")[0]
+def method(stage: str) -> str:
+    """Say how the model of a stage was made."""
     return {
         "teacher": "diffusion training on motion",
         "regression": "plain output regression (baseline)",
-        "student": "shrink, then progressive step halving with personalizer enhancer",
-    }[kind]
+        "consistency": "shrink, then consistency distillation",
+        "distribution_matching": "shrink, then distribution matching",
+        "round": "shrink, then progressive step halving with personalizer enhancer",
+    }[stage.partition("_0")[0]]
+
+
+def cost(calls: Mapping[str, int]) -> str:
+    """Say what making a model took."""
+    return ", ".join(f"{count:,} of the {role}" for role, count in calls.items()) or "unknown"
 
 
 def limits(data: str) -> str:

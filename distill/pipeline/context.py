@@ -16,9 +16,11 @@ from distill.pipeline.runs import RunDirectory, Stage, git_commit, relevant
 from distill.protocols import Corpus
 from distill.storage import content_hash
 from distill.training.batches import UpdateBatches
+from distill.training.calls import CallCounter
 from distill.training.fit import fit
 from distill.training.guards import StaticFaceGuard
 from distill.training.loggers import build_loggers
+from distill.training.objective import Objective
 from distill.training.progress import Progress
 
 
@@ -112,8 +114,12 @@ class Context:
         seed: int,
         ema: str | None = "model",
         batches: MotionBatches | None = None,
-    ) -> None:
-        """Train `module` in the stage's folder, continuing an interrupted attempt."""
+    ) -> dict[str, int]:
+        """Train `module` in the stage's folder, continuing an interrupted attempt.
+
+        Returns:
+            Network calls that training took, by role.
+        """
         options = self.config["trainer"]
         batches = batches or self.batches(seed=seed)
         embed = None if self.personas is None else self.personas.of_audio
@@ -122,6 +128,8 @@ class Context:
             workers=loader_workers(options["workers"]),
             validation=batches.val_batches(embed),
         )
+        counter = CallCounter(module.networks() if isinstance(module, Objective) else {})
+        guards = [StaticFaceGuard()] if ema else []
         loggers = build_loggers(
             self.config["logger"]["kind"],
             folder=stage.folder,
@@ -143,7 +151,8 @@ class Context:
                 checkpoint_every_s=options["checkpoint_every_s"],
                 validate_every_updates=min(updates, options["validate_every_updates"]),
                 trainer=options["lightning"],
-                callbacks=[StaticFaceGuard()] if ema else [],
+                callbacks=[*guards, counter],
                 loggers=loggers,
                 progress=bar,
             )
+        return counter.calls

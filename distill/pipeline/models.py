@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from distill.artifact import WEIGHTS, file_digest, load_artifact
+from distill.artifact import CONFIG, WEIGHTS, file_digest, load_artifact
 from distill.diffusion.guidance import GuidedDenoiser
-from distill.methods.progressive.plan import HalvingPlan, Round
-from distill.methods.progressive.round import DistillationRound, RoundWeights
+from distill.methods.progressive.plan import Round
+from distill.methods.progressive.round import DistillationRound
 from distill.methods.regression import RegressionTraining
+from distill.methods.taught import RoundWeights
 from distill.pipeline.build import (
     Network,
     as_denoiser,
@@ -20,9 +21,12 @@ from distill.pipeline.build import (
     save_model,
 )
 from distill.pipeline.context import Context
+from distill.pipeline.plan import chosen_stage, rounds
 from distill.pipeline.runs import Stage
 from distill.protocols import Denoiser
+from distill.storage import read_json
 from distill.training.denoising import DenoisingTraining
+from distill.training.seeding import seed_global_generators
 
 REGRESSION_STEPS = 1
 
@@ -31,69 +35,97 @@ def train_teacher(context: Context) -> Network:
     """Train the teacher on the corpus, or reload it."""
     options, stage = context.config["teacher"], context.run.stage("teacher")
     if stage.complete:
-        return _reload(context, stage)
+        return reload(context, stage)
+    seed = stage_seed(context, 2)
     network = build_denoiser(options, context.space, context.persona_dim)
     updates = context.budget["teacher_updates"]
     training = options["training"]
     module = DenoisingTraining(
         as_denoiser(network),
         context.space,
-        optimizer=_optimizer(training["lr"], training["weight_decay"], updates),
+        optimizer=optimizer_options(training["lr"], training["weight_decay"], updates),
         losses=loss_weights(training["losses"]),
         drop_audio=training["drop_audio"],
         drop_persona=training["drop_persona"],
         time_power=training["time_power"],
     )
-    context.train(stage, module, updates=updates, seed=context.config["seed"] * 100 + 2)
-    _save(context, stage, network, steps=context.config["distill"]["start_steps"], any_steps=True)
+    calls = context.train(stage, module, updates=updates, seed=seed)
+    steps = context.config["distill"]["start_steps"]
+    save(context, stage, network, steps=steps, calls=calls, any_steps=True)
     return network
 
 
-def run_rounds(context: Context, teacher: Network) -> None:
-    """Execute the plan; the student of each round is promoted to teacher of the next."""
-    distill = context.config["distill"]
-    plan = HalvingPlan(distill["start_steps"], distill["end_steps"], distill["order"])
+def run_rounds(context: Context, teacher: Network) -> Network:
+    """Execute the plan; each round's student teaches the next. Returns the last student."""
     parent = context.run.stage("teacher")
-    for round_ in plan:
+    for round_ in rounds(context.config):
         stage = context.run.stage(round_.name)
         if stage.complete:
-            student = _reload(context, stage)
+            student = reload(context, stage)
         else:
             student = _train_round(context, stage, round_, teacher, parent)
         teacher, parent = student, stage
+    return teacher
 
 
 def _train_round(
     context: Context, stage: Stage, round_: Round, teacher: Network, parent: Stage
 ) -> Network:
-    distill, space = context.config["distill"], context.space
+    distill, seed = context.config["distill"], stage_seed(context, 10 + round_.index)
     if round_.shrink:
-        student = build_denoiser(context.config["student"], space, context.persona_dim)
+        student = build_denoiser(context.config["student"], context.space, context.persona_dim)
     else:
-        student = copy.deepcopy(teacher)
-        student.module.requires_grad_(True)
-    budget = context.budget
-    updates = budget["shrink_updates"] if round_.shrink else budget["round_updates"]
+        student = unfrozen_copy(teacher)
+    updates = context.budget["shrink_updates" if round_.shrink else "round_updates"]
     lr = distill["shrink_lr"] if round_.shrink else distill["round_lr"]
-    frozen: Denoiser = as_denoiser(teacher)
-    if round_.shrink and context.config["teacher"]["guidance"] != 1.0:
-        frozen = GuidedDenoiser(frozen, context.config["teacher"]["guidance"])
-    weights = RoundWeights(**distill["weights"])
+    frozen = as_denoiser(teacher) if not round_.shrink else guided(context, teacher)
     module = DistillationRound(
         as_denoiser(student),
         frozen,
         round_,
-        space,
-        weights=weights,
-        losses=loss_weights(distill["losses"]),
-        enhancer=build_enhancer(context.config, space, frozen, as_denoiser(student)),
-        optimizer=_optimizer(lr, distill["weight_decay"], updates),
-        time_power=distill["time_power"],
+        context.space,
+        on_policy=distill["on_policy"],
+        **taught_options(context, frozen, as_denoiser(student), lr, updates),
     )
-    seed = context.config["seed"] * 100 + 10 + round_.index
-    context.train(stage, module, updates=updates, seed=seed)
-    _save(context, stage, student, steps=round_.student_steps, parent=parent)
+    calls = context.train(stage, module, updates=updates, seed=seed)
+    save(context, stage, student, steps=round_.student_steps, calls=calls, parent=parent)
     return student
+
+
+def stage_seed(context: Context, number: int) -> int:
+    """Return the seed of a stage, and seed with it what is built there: a stage starts alike
+    whether or not the process that runs it has run others before.
+    """
+    seed = context.config["seed"] * 100 + number
+    seed_global_generators(seed)
+    return seed
+
+
+def guided(context: Context, teacher: Network) -> Denoiser:
+    """Return the teacher as students learn from it: with its guidance folded in."""
+    scale = context.config["teacher"]["guidance"]
+    return as_denoiser(teacher) if scale == 1.0 else GuidedDenoiser(as_denoiser(teacher), scale)
+
+
+def unfrozen_copy(network: Network) -> Network:
+    """Return a copy that learns."""
+    copied = copy.deepcopy(network)
+    copied.module.requires_grad_(True)
+    return copied
+
+
+def taught_options(
+    context: Context, teacher: Denoiser, student: Denoiser, lr: float, updates: int
+) -> dict[str, Any]:
+    """Return the arguments of `distill.methods.taught.Taught` that a config gives."""
+    distill = context.config["distill"]
+    return {
+        "weights": RoundWeights(**distill["weights"]),
+        "losses": loss_weights(distill["losses"]),
+        "enhancer": build_enhancer(context.config, context.space, teacher, student),
+        "optimizer": optimizer_options(lr, distill["weight_decay"], updates),
+        "time_power": distill["time_power"],
+    }
 
 
 def train_regression(context: Context) -> None:
@@ -102,22 +134,21 @@ def train_regression(context: Context) -> None:
     if stage.complete:
         context.progress.skip(stage.name)
         return
-    distill = context.config["distill"]
+    distill, seed = context.config["distill"], stage_seed(context, 3)
     network = build_denoiser(context.config["student"], context.space, context.persona_dim)
     updates = context.budget["regression_updates"]
     module = RegressionTraining(
         as_denoiser(network),
         context.space,
         losses=loss_weights(distill["losses"]),
-        optimizer=_optimizer(distill["shrink_lr"], distill["weight_decay"], updates),
+        optimizer=optimizer_options(distill["shrink_lr"], distill["weight_decay"], updates),
     )
-    seed = context.config["seed"] * 100 + 3
-    context.train(stage, module, updates=updates, seed=seed)
-    _save(context, stage, network, steps=REGRESSION_STEPS, noise=0.0)
+    calls = context.train(stage, module, updates=updates, seed=seed)
+    save(context, stage, network, steps=REGRESSION_STEPS, calls=calls, noise=0.0)
 
 
 def hand_over(context: Context) -> Path:
-    """Copy the chosen round (or the regression) to `student/`, weights first, manifest last."""
+    """Copy the chosen model to `student/`, weights first, manifest last."""
     stage = context.run.stage("student")
     if stage.complete:
         context.progress.skip(stage.name)
@@ -130,16 +161,8 @@ def hand_over(context: Context) -> Path:
     return stage.folder
 
 
-def chosen_stage(config: Mapping[str, Any]) -> str:
-    """Return the stage whose model becomes `student/`."""
-    distill = config["distill"]
-    if distill["method"] == "regression":
-        return "regression"
-    plan = HalvingPlan(distill["start_steps"], distill["end_steps"], distill["order"])
-    return next(r.name for r in plan if r.student_steps == distill["export_steps"])
-
-
-def _optimizer(lr: float, weight_decay: float, updates: int) -> dict:
+def optimizer_options(lr: float, weight_decay: float, updates: int) -> dict[str, Any]:
+    """Return the arguments of `distill.training.optim.configure` of any stage."""
     return {
         "lr": lr,
         "weight_decay": weight_decay,
@@ -148,17 +171,23 @@ def _optimizer(lr: float, weight_decay: float, updates: int) -> dict:
     }
 
 
-def _save(
+def save(
     context: Context,
     stage: Stage,
     network: Network,
     *,
     steps: int,
+    calls: Mapping[str, int],
     any_steps: bool = False,
     noise: float = 1.0,
     parent: Stage | None = None,
 ) -> None:
+    """Freeze a trained network, write its model folder, and complete its stage.
+
+    `calls` are the stage's own; the model's provenance adds those of the students before it.
+    """
     network.module.eval().requires_grad_(False)
+    provenance = context.provenance("" if parent is None else file_digest(parent.folder / WEIGHTS))
     save_model(
         stage.folder,
         network,
@@ -169,14 +198,21 @@ def _save(
         any_steps=any_steps,
         noise=noise,
         guidance=context.config["teacher"]["guidance"] if any_steps else 1.0,
-        provenance=context.provenance(
-            "" if parent is None else file_digest(parent.folder / WEIGHTS)
-        ),
+        provenance=provenance | {"calls": _with_parents(calls, parent)},
     )
-    stage.finish({"steps": steps, "sha256": file_digest(stage.folder / WEIGHTS)})
+    digest = file_digest(stage.folder / WEIGHTS)
+    stage.finish({"steps": steps, "sha256": digest, "calls": dict(calls)})
 
 
-def _reload(context: Context, stage: Stage) -> Network:
+def _with_parents(calls: Mapping[str, int], parent: Stage | None) -> dict[str, int]:
+    if parent is None or parent.name == "teacher":
+        return dict(calls)
+    before = read_json(parent.folder / CONFIG)["provenance"]["calls"]
+    return {role: count + before[role] for role, count in calls.items()}
+
+
+def reload(context: Context, stage: Stage) -> Network:
+    """Return the network of a complete stage."""
     context.progress.skip(stage.name)
     opened = load_artifact(stage.folder)
     spec = opened.config["modules"]["denoiser"]

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from distill.face.space import MotionSpace
-from distill.methods.progressive.plan import HalvingPlan
 from distill.pipeline.build import build_corpus, build_rig
 from distill.pipeline.data import load_space
+from distill.pipeline.plan import students
 from distill.pipeline.runs import RunDirectory, relevant
 from distill.protocols import Corpus
 from distill.storage import content_hash
@@ -41,9 +41,7 @@ class OpenedRun:
             ("regression", "regression", 1),
             (f"teacher-{distill['start_steps']}", "teacher", distill["start_steps"]),
         ]
-        if distill["method"] == "progressive":
-            plan = HalvingPlan(distill["start_steps"], distill["end_steps"], distill["order"])
-            rows += [(f"student-{r.student_steps}", r.name, r.student_steps) for r in plan]
+        rows += [(made.row, made.stage, made.steps) for made in students(self.config)]
         stages = [(row, self.run.stage(name), steps) for row, name, steps in rows]
         return [(row, stage.folder, steps) for row, stage, steps in stages if stage.complete]
 

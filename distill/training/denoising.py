@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from distill.diffusion.parameterization import expand
 from distill.diffusion.sampling import predict_x0
@@ -79,6 +79,10 @@ class DenoisingTraining(Objective):
         self.loss = MotionLoss(space, losses)
         self.drop_audio, self.drop_persona = drop_audio, drop_persona
         self.time_power = time_power
+
+    def networks(self) -> dict[str, tuple[nn.Module, ...]]:
+        """Return whose calls are counted: what learns here is to teach."""
+        return {"teacher": (self.model,)}
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Draw times and noise, predict, compare."""

@@ -34,6 +34,10 @@ class Objective(pl.LightningModule):
         """Return what the optimizer updates."""
         return self.model
 
+    def networks(self) -> dict[str, tuple[nn.Module, ...]]:
+        """Return whose calls are counted, by role: `teacher` and `student`."""
+        return {"student": (self.model,)}
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Sum the terms and log each."""
         terms = self.terms(batch)

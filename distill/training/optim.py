@@ -1,7 +1,7 @@
 """The optimizer and learning-rate schedule that every stage uses."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import nn
@@ -67,24 +67,38 @@ def _decayed(name: str, parameter: nn.Parameter, owner: nn.Module) -> bool:
 
 
 def configure(
-    source: nn.Module | Iterable[nn.Parameter],
-    *,
-    lr: float,
-    weight_decay: float,
-    updates: int,
-    warmup: int,
-    min_ratio: float = 0.0,
-    betas: tuple[float, float] = (0.9, 0.999),
+    source: nn.Module | Iterable[nn.Parameter], *, weight_decay: float, **options: Any
 ) -> dict[str, Any]:
     """Return AdamW and its schedule as `configure_optimizers` wants them.
 
     Args:
         source: The module (or parameters) to train; frozen parameters are left out.
-        lr: Top learning rate.
         weight_decay: Decoupled decay of matrices.
+        options: Arguments of `scheduled`.
+
+    Raises:
+        UserError: The warm-up is longer than the training, or nothing is trainable.
+    """
+    return scheduled(parameter_groups(source, weight_decay), **options)
+
+
+def scheduled(
+    groups: Sequence[dict[str, Any]],
+    *,
+    lr: float,
+    updates: int,
+    warmup: int,
+    min_ratio: float = 0.0,
+    betas: tuple[float, float] = (0.9, 0.999),
+) -> dict[str, Any]:
+    """Return AdamW and its schedule for parameter groups.
+
+    Args:
+        groups: As `parameter_groups` makes them; a group's own `lr` wins over the common one.
+        lr: Top learning rate.
         updates: Updates of the whole stage.
         warmup: Updates until the top learning rate.
-        min_ratio: Share of `lr` left at the end.
+        min_ratio: Share of the top learning rate left at the end.
         betas: AdamW's moment decays.
 
     Raises:
@@ -95,7 +109,6 @@ def configure(
             f"warm-up of {warmup} updates does not fit into a training of {updates} updates; "
             "lower the warm-up"
         )
-    groups = parameter_groups(source, weight_decay)
     if not groups:
         raise UserError("there is nothing to train: every parameter is frozen")
     fused = all(p.device.type in ("cpu", "cuda") for g in groups for p in g["params"])

@@ -5,8 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from distill.diffusion.parameterization import expand
-from distill.diffusion.sampling import ddim_step, predict_x0
-from distill.diffusion.schedule import CosineSchedule
+from distill.diffusion.sampling import ddim_step, predict_x0, x0_of_step
 from distill.protocols import Denoiser
 from distill.types import Conditions
 
@@ -30,10 +29,7 @@ def two_step_target(
     z_mid = ddim_step(z, predict_x0(teacher, z, t, cond), t, mid, teacher.schedule)
     x_mid = predict_x0(teacher, z_mid, mid, cond)
     z_s = ddim_step(z_mid, x_mid, mid, s, teacher.schedule)
-    alpha_t, sigma_t = (expand(c, z) for c in teacher.schedule.alpha_sigma(t))
-    alpha_s, sigma_s = (expand(c, z) for c in teacher.schedule.alpha_sigma(s))
-    r = sigma_s / sigma_t
-    target = (z_s - r * z) / (alpha_s - r * alpha_t)
+    target = x0_of_step(z, z_s, t, s, teacher.schedule)
     last = expand(s, z) < 0.25 / student_steps
     return torch.where(last, x_mid, target)
 
@@ -44,11 +40,3 @@ def one_step_target(
 ) -> Float[Tensor, "B F D"]:
     """The teacher's x0 at the student's own time: the target at equal step counts."""
     return predict_x0(teacher, z, t, cond)
-
-
-def snr_weight(
-    schedule: CosineSchedule, t: Float[Tensor, " B"], limit: float
-) -> Float[Tensor, " B"]:
-    """Truncated signal-to-noise weight min(max(alpha^2 / sigma^2, 1), limit)."""
-    alpha, sigma = schedule.alpha_sigma(t)
-    return (alpha / sigma).square().clamp(min=1.0, max=limit)

@@ -6,12 +6,11 @@ import torch
 from distill.methods.progressive.plan import Round
 from distill.methods.progressive.round import (
     DistillationRound,
-    RoundWeights,
     feature_distance,
     feature_projection,
-    grid_times,
 )
 from distill.methods.regression import RegressionTraining
+from distill.methods.taught import RoundWeights, grid_times
 from distill.training.losses import LossWeights
 from personalizer.enhancer import PersonaEnhancer
 from tests.toys import toy_batch, toy_space, toy_student, toy_teacher
@@ -19,7 +18,7 @@ from tests.toys import toy_batch, toy_space, toy_student, toy_teacher
 OPTIMIZER = {"lr": 1e-3, "weight_decay": 0.0, "updates": 10, "warmup": 1}
 
 
-def make_round(student=None, teacher=None, *, steps=(4, 2), shrink=False, **weights):
+def make_round(student=None, teacher=None, *, steps=(4, 2), shrink=False, on_policy=0.0, **weights):
     student, teacher, space = student or toy_student(), teacher or toy_teacher(), toy_space()
     enhancer = PersonaEnhancer(len(space.groups["upper"]), teacher.persona_dim, student.persona_dim)
     return DistillationRound(
@@ -31,6 +30,7 @@ def make_round(student=None, teacher=None, *, steps=(4, 2), shrink=False, **weig
         losses=LossWeights(),
         enhancer=enhancer,
         optimizer=OPTIMIZER,
+        on_policy=on_policy,
     )
 
 
@@ -135,7 +135,7 @@ def test_the_first_step_has_nothing_before_it():
     ones = torch.ones(len(batch.motion))
     torch.manual_seed(0)
     led = module._noisy(batch.motion, ones, cond)
-    module.weights = replace(module.weights, on_policy=0.0)
+    module.on_policy = 0.0
     torch.manual_seed(0)
     assert torch.equal(led, module._noisy(batch.motion, ones, cond))
 

@@ -1,7 +1,7 @@
 import pytest
 
 from distill.errors import UserError
-from distill.pipeline.execute import stage_names
+from distill.pipeline.plan import stage_names
 from distill.pipeline.runs import RunDirectory, flat, relevant
 
 DISTILL = {
@@ -69,7 +69,10 @@ def test_stages_follow_the_method():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"method": "magic"}, "not one of progressive, regression"),
+        (
+            {"method": "magic"},
+            "not one of progressive, consistency, distribution_matching, regression",
+        ),
         ({"export_steps": 8}, "not a step count of this plan"),
         ({"start_steps": 6}, "power of two"),
     ],

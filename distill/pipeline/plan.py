@@ -1,0 +1,92 @@
+"""What a config asks for: its stages in order, and the models among them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from distill.errors import UserError
+from distill.methods.progressive.plan import HalvingPlan, Round
+
+METHODS = ("progressive", "consistency", "distribution_matching", "regression")
+FEW_STEP = ("consistency", "distribution_matching")
+"""Methods that shrink first, then train for the exported step count in one stage of their name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A model of a run: its stage, its row in the table, and its sampler steps."""
+
+    stage: str
+    row: str
+    steps: int
+
+
+def rounds(config: Mapping[str, Any]) -> list[Round]:
+    """Return the rounds of a config: all of them, the shrink round alone, or none.
+
+    Raises:
+        UserError: The method is unknown or the step counts do not fit it.
+    """
+    distill = config["distill"]
+    method, start, export = (distill[key] for key in ("method", "start_steps", "export_steps"))
+    if method not in METHODS:
+        raise UserError(f"distill.method={method} is not one of {', '.join(METHODS)}")
+    if method == "regression":
+        return []
+    if method in FEW_STEP:
+        _check_few_step(method, start, export, distill["order"])
+        return list(HalvingPlan(start, start))
+    plan = list(HalvingPlan(start, distill["end_steps"], distill["order"]))
+    made = [round_.student_steps for round_ in plan]
+    if export not in made:
+        raise UserError(
+            f"distill.export_steps={export} is not a step count of this plan "
+            f"({', '.join(map(str, made))})"
+        )
+    return plan
+
+
+def _check_few_step(method: str, start: int, export: int, order: str) -> None:
+    if order != "shrink_first":
+        raise UserError(
+            f"distill.order={order} is for distill.method=progressive; {method} starts from a "
+            "shrunk student, so leave distill.order=shrink_first"
+        )
+    if not 1 <= export < start or start % export:
+        raise UserError(
+            f"distill.export_steps={export} must divide distill.start_steps={start} and be "
+            f"smaller for distill.method={method}; for example 1 or 2"
+        )
+
+
+def students(config: Mapping[str, Any]) -> list[Made]:
+    """Return the students of a config in the order they are made, regression aside."""
+    distill = config["distill"]
+    found = [
+        Made(stage=r.name, row=f"student-{r.student_steps}", steps=r.student_steps)
+        for r in rounds(config)
+    ]
+    if distill["method"] in FEW_STEP:
+        steps = distill["export_steps"]
+        found.append(Made(stage=distill["method"], row=f"student-{steps}", steps=steps))
+    return found
+
+
+def stage_names(config: Mapping[str, Any]) -> list[str]:
+    """Return the stages that a config asks for, in order.
+
+    Raises:
+        UserError: The method is unknown or the step counts do not fit it.
+    """
+    distill = config["distill"]
+    names = ["data", "personalizer", "teacher", *(made.stage for made in students(config))]
+    if distill["method"] == "regression" or distill["baseline"]:
+        names.append("regression")
+    return [*names, "student"]
+
+
+def chosen_stage(config: Mapping[str, Any]) -> str:
+    """Return the stage whose model becomes `student/`."""
+    steps = config["distill"]["export_steps"]
+    found = [made.stage for made in students(config) if made.steps == steps]
+    return found[0] if found else "regression"

@@ -1,0 +1,164 @@
+"""What both methods that jump to few steps have in common, on real networks."""
+
+import pytest
+import torch
+
+from distill.methods.consistency.training import ConsistencyTraining
+from distill.methods.distribution_matching.training import DistributionMatching
+from distill.methods.taught import RoundWeights
+from distill.training.calls import CallCounter
+from distill.training.fit import fit
+from distill.training.losses import LossWeights
+from personalizer.enhancer import PersonaEnhancer
+from tests.distill.methods.test_round import OPTIMIZER, losses_of_training, terms_of
+from tests.distill.training.toy import UpdateBatches
+from tests.toys import toy_batch, toy_space, toy_student, toy_teacher
+
+
+def common(student, teacher, space, **weights):
+    return {
+        "weights": RoundWeights(**weights),
+        "losses": LossWeights(),
+        "enhancer": PersonaEnhancer(
+            len(space.groups["upper"]), teacher.persona_dim, student.persona_dim
+        ),
+        "optimizer": OPTIMIZER,
+    }
+
+
+def consistency(**weights):
+    student, teacher, space = toy_student(), toy_teacher(), toy_space()
+    options = common(student, teacher, space, **weights)
+    return ConsistencyTraining(
+        student, teacher, space, grid_steps=4, segments=2, huber=0.3, **options
+    )
+
+
+def matching(fake=None, teacher=None, **weights):
+    student, teacher, space = toy_student(), teacher or toy_teacher(), toy_space()
+    options = common(student, teacher, space, **weights)
+    fake = fake or toy_student()
+    return DistributionMatching(student, teacher, fake, space, steps=2, fake_ratio=2.0, **options)
+
+
+METHODS = pytest.mark.parametrize("make", [consistency, matching])
+
+
+def backward(module, seed=0):
+    torch.stack(list(terms_of(module, toy_batch(), seed).values())).sum().backward()
+
+
+@METHODS
+def test_terms_can_be_switched_off(make):
+    own = {"fake"} if make is matching else set()
+    assert set(terms_of(make(), toy_batch())) == {"dis", "gt", "pc"} | own
+    for name in ("dis", "gt", "pc"):
+        assert set(terms_of(make(**{name: 0.0}), toy_batch())) == {"dis", "gt", "pc"} - {name} | own
+
+
+@METHODS
+def test_teacher_is_frozen_and_stays_in_eval_mode(make):
+    module = make().train()
+    assert module.model.training and not module.teacher.training
+    backward(module)
+    assert all(p.grad is None for p in module.teacher.parameters())
+    learning = {id(p) for p in module.learning().parameters()}
+    assert not learning & {id(p) for p in module.teacher.parameters()}
+
+
+@METHODS
+def test_every_parameter_that_learns_gets_a_gradient(make):
+    module = make()
+    backward(module)
+    learned = [module.model] + ([module.fake] if make is matching else [])
+    unused = {n for part in learned for n, p in part.named_parameters() if p.grad is None}
+    assert unused <= {"null_audio", "persona.null", "history_flag"}
+
+
+@METHODS
+def test_training_is_repeatable(make):
+    assert losses_of_training(make()) == losses_of_training(make())
+
+
+def test_the_generator_gets_no_gradient_where_both_scores_agree():
+    teacher = toy_teacher()
+    module = matching(fake=toy_teacher(), teacher=teacher, gt=0.0, pc=0.0)
+    terms = terms_of(module, toy_batch())
+    terms["dis"].backward(retain_graph=True)
+    assert all(p.grad is None or not p.grad.any() for p in module.model.parameters())
+    other = terms_of(matching(gt=0.0, pc=0.0), toy_batch())
+    assert terms["dis"] == 0 and other["dis"] > 0
+
+
+def test_generator_and_fake_score_learn_from_disjoint_terms():
+    module = matching()
+    terms = terms_of(module, toy_batch())
+    terms["fake"].backward(retain_graph=True)
+    assert all(p.grad is None for p in module.model.parameters())
+    module.zero_grad()
+    (terms["dis"] + terms["gt"] + terms["pc"]).backward()
+    assert all(p.grad is None for p in module.fake.parameters())
+
+
+def test_the_fake_score_learns_at_its_own_rate():
+    module = matching()
+    groups = module.configure_optimizers()["optimizer"].param_groups
+    rates = {id(p): group["initial_lr"] for group in groups for p in group["params"]}
+    assert {rates[id(p)] for p in module.model.parameters()} == {OPTIMIZER["lr"]}
+    assert {rates[id(p)] for p in module.fake.parameters()} == {2 * OPTIMIZER["lr"]}
+
+
+def trained(make, folder, *attempts):
+    torch.set_num_threads(1)
+    for updates in attempts:
+        module = make()
+        counter = CallCounter(module.networks())
+        data = UpdateBatches(lambda index, *_: toy_batch(seed=index), validation=[toy_batch()])
+        fit(
+            module,
+            data,
+            folder=folder,
+            updates=updates,
+            ema="model",
+            validate_every_updates=2,
+            callbacks=[counter],
+        )
+    return module.state_dict(), counter.calls, module
+
+
+@METHODS
+def test_interrupted_training_ends_alike_and_counts_every_call_once(make, tmp_path):
+    class Stop(Exception):
+        pass
+
+    def failing(stop_at):
+        module = make()
+        whole = module.training_step
+
+        def step(batch, batch_idx):
+            if module.global_step == stop_at:
+                raise Stop
+            return whole(batch, batch_idx)
+
+        module.training_step = step
+        return module
+
+    torch.set_num_threads(1)
+    expected, calls, _ = trained(make, tmp_path / "whole", 6)
+    broken = failing(4)
+    data = UpdateBatches(lambda index, *_: toy_batch(seed=index), validation=[toy_batch()])
+    with pytest.raises(Stop):
+        fit(
+            broken,
+            data,
+            folder=tmp_path / "broken",
+            updates=6,
+            ema="model",
+            checkpoint_every_updates=3,
+            callbacks=[CallCounter(broken.networks())],
+        )
+    found, counted, module = trained(make, tmp_path / "broken", 6)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert counted == calls and calls["teacher"] == 6
+    assert 6 * 3 <= calls["student"] <= 6 * 4 if make is matching else calls["student"] == 6 * 2
+    assert not any(m._forward_hooks for m in module.modules())
