@@ -27,8 +27,8 @@ class RoundWeights:
         ae: `L_ae`, small against large audio features through a learned projection.
         pc: `L_pc`, the personalizer enhancer.
         gt: The student's output against real motion, so that teacher error is not inherited: all
-            of it in the shrink round, where teacher and truth ask for the same mean; the lips
-            only afterwards, where the mean would cost diversity.
+            of it in the shrink round, where teacher and truth ask for the same mean; afterwards
+            lips and posture only, since the mean of the rest would cost diversity.
         snr_limit: Upper limit of the signal-to-noise weight of `L_dis`; 1 is no weighting.
     """
 
@@ -51,7 +51,8 @@ class Taught(Objective):
         enhancer: Maps both personas and both upper faces to `L_pc`; None leaves it out.
         optimizer: Arguments of `distill.training.optim.configure`.
         time_power: Above 1 favours high noise when times are drawn.
-        lips_only: Whether real motion is compared at the lips only.
+        settled_only: Whether real motion is compared only in what speech and speaker settle:
+            lips and posture.
     """
 
     model: Denoiser
@@ -67,14 +68,14 @@ class Taught(Objective):
         enhancer: nn.Module | None,
         optimizer: Mapping[str, Any],
         time_power: float = 1.0,
-        lips_only: bool = True,
+        settled_only: bool = True,
     ):
         super().__init__(student, optimizer)
         self.teacher = teacher.requires_grad_(False)
         self.time_power = time_power
         self.weights, self.loss = weights, MotionLoss(space, losses)
-        lips = LossWeights(x0=0.0, lips=1.0, gap=0.5, upper=0.0, velocity=0.0)
-        self.truth = MotionLoss(space, lips if lips_only else losses)
+        settled = LossWeights(x0=0.0, lips=1.0, gap=0.5, upper=0.0, velocity=0.0, posture=1.0)
+        self.truth = MotionLoss(space, settled if settled_only else losses)
         self.upper = space.groups["upper"]
         self.enhancer = enhancer
 

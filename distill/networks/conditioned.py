@@ -1,7 +1,7 @@
 """What every denoiser of this repository shares: how audio, persona, step and history enter it."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from distill.audio.encoders import build_encoder
 from distill.diffusion.parameterization import Prediction
 from distill.diffusion.schedule import CosineSchedule
+from distill.errors import UserError
 from distill.layers.modulation import Modulation, PersonaAdapter, StepEmbedding, keep_or, modulate
 from distill.protocols import Denoiser
 from distill.types import Conditions
@@ -29,6 +30,11 @@ class ConditionedDenoiser(Denoiser):
         audio: Keyword arguments of `distill.audio.encoders.build_encoder`, but for `fps`.
         prediction: What the output means: `x0`, `eps` or `v`.
         schedule: Keyword arguments of the cosine schedule.
+        hidden: Channels of the noisy motion that the network does not see: speech and persona
+            decide them (the mouth), and noise moves the others. Needs `prediction` x0.
+
+    Raises:
+        UserError: Channels are hidden from a network that predicts noise.
     """
 
     def __init__(
@@ -42,9 +48,19 @@ class ConditionedDenoiser(Denoiser):
         audio: Mapping[str, Any],
         prediction: str = "x0",
         schedule: Mapping[str, float] | None = None,
+        hidden: Sequence[int] = (),
     ):
         super().__init__()
         self.prediction = Prediction(prediction)
+        if hidden and self.prediction is not Prediction.X0:
+            raise UserError(
+                f"prediction={prediction} needs to see all noisy motion, but kwargs.hidden keeps "
+                f"{len(hidden)} channels from it; use prediction=x0 or hidden=null"
+            )
+        seen = torch.ones(motion_dim)
+        seen[list(hidden)] = 0.0
+        self.register_buffer("seen", seen, persistent=False)
+        self.seen: Tensor
         self.schedule = CosineSchedule(**(schedule or {}))
         self.motion_dim, self.persona_dim = motion_dim, cond_dim
         self.encoder = build_encoder(fps=fps, **audio)
@@ -80,7 +96,7 @@ class ConditionedDenoiser(Denoiser):
         self, z: Float[Tensor, "B F D"], t: Float[Tensor, " B"], cond: Conditions
     ) -> Float[Tensor, "B F D"]:
         """Predict from noisy motion under prepared conditions."""
-        h = self.motion_in(z) + self.audio_in(self._audio(cond, *z.shape[:2]))
+        h = self.motion_in(z * self.seen) + self.audio_in(self._audio(cond, *z.shape[:2]))
         past = 0
         if cond.history is not None:
             past = cond.history.shape[1]

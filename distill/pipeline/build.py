@@ -91,6 +91,7 @@ def build_denoiser(config: Config, space: MotionSpace, persona_dim: int) -> Netw
         "motion_dim": space.motion_dim,
         "fps": space.fps,
         "persona_in": persona_dim,
+        "hidden": hidden_channels(config["kwargs"].get("hidden"), space),
     }
     audio = dict(kwargs["audio"])
     if audio.get("path") is None:
@@ -101,6 +102,18 @@ def build_denoiser(config: Config, space: MotionSpace, persona_dim: int) -> Netw
         audio = {k: v for k, v in audio.items() if k != "path"}
         audio["backbone_config"] = encoder.backbone_config
     return Network(family=config["family"], kwargs=kwargs | {"audio": audio}, module=module)
+
+
+def hidden_channels(group: str | None, space: MotionSpace) -> list[int]:
+    """Return the channels of a group of the motion space (`mouth`); none for None."""
+    if group is None:
+        return []
+    if group not in space.groups:
+        raise UserError(
+            f"kwargs.hidden={group} is no group of rig {space.rig.name!r}; "
+            f"choose from {', '.join(space.groups)} or null"
+        )
+    return space.groups[group].tolist()
 
 
 def build_personalizer(config: Config, labels: Labels) -> Network:

@@ -19,6 +19,8 @@ class LossWeights:
         gap: Opening between the lips, which decides whether /p b m/ close.
         upper: Upper-face vertices.
         velocity: Change of normalized channels from frame to frame.
+        posture: Mean of normalized channels over the window: who speaks and how, without the
+            moment to moment that speech leaves open.
     """
 
     x0: float = 1.0
@@ -26,6 +28,7 @@ class LossWeights:
     gap: float = 0.5
     upper: float = 0.1
     velocity: float = 0.5
+    posture: float = 0.0
 
 
 def masked_mean(
@@ -103,8 +106,14 @@ class MotionLoss(nn.Module):
                 self.weights.velocity,
                 lambda: masked_mean(error.diff(dim=1).square().mean(-1), pairs, weight),
             ),
+            "posture": (self.weights.posture, lambda: self._posture(error, mask, weight)),
         }
         return {name: scale * make() for name, (scale, make) in terms.items() if scale}
+
+    def _posture(self, error: Tensor, mask: Tensor, weight: Tensor | None) -> Tensor:
+        frames = mask.sum(1, keepdim=True)
+        mean = (error * mask[..., None]).sum(1) / frames.clamp(min=1)
+        return masked_mean(mean.square().mean(-1)[:, None], frames > 0, weight)
 
     def _gap(
         self, predicted: Tensor, target: Tensor, mask: Tensor, weight: Tensor | None

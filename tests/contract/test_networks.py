@@ -9,11 +9,13 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
 
+from distill.errors import UserError
 from distill.face.rigs import load_rig
 from distill.face.space import MotionSpace
 from distill.pipeline.build import as_denoiser, build_denoiser
 from distill.protocols import Denoiser, Generator
 from distill.types import Conditions
+from tests.toys import toy_student
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = [
@@ -147,3 +149,18 @@ def test_state_round_trips_through_safetensors(named, tmp_path):
         {k: v.contiguous() for k, v in model.state_dict().items()}, tmp_path / "m.safetensors"
     )
     model.load_state_dict(load_file(tmp_path / "m.safetensors"), strict=True)
+
+
+def test_the_noisy_mouth_is_not_seen(named):
+    model, space = named[1], MotionSpace.identity(load_rig("arkit"), 30.0)
+    z, t = torch.randn(B, F, D), torch.rand(B)
+    cond = model.prepare(raw_conditions(), F)
+    for group, seen in (("mouth", False), ("upper", True), ("head", True)):
+        other = z.clone()
+        other[..., space.groups[group]] += 1.0
+        assert torch.equal(model(other, t, cond), model(z, t, cond)) != seen
+
+
+def test_only_a_network_that_predicts_motion_may_have_channels_hidden():
+    with pytest.raises(UserError, match="prediction=eps"):
+        toy_student(hidden=[0, 1], prediction="eps")

@@ -41,7 +41,7 @@ class DistillationRound(Taught):
         **common: Any,
     ):
         halving = round_.teacher_steps > round_.student_steps
-        super().__init__(student, teacher, space, lips_only=halving, **common)
+        super().__init__(student, teacher, space, settled_only=halving, **common)
         self.steps, self.halving = round_.student_steps, halving
         self.on_policy = on_policy
         self.project = feature_projection(student.audio_dim, teacher.audio_dim)

@@ -87,3 +87,16 @@ def test_teacher_learns_a_fixed_batch():
         step.step()
         losses.append(loss.item())
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+
+
+def test_posture_sees_offsets_and_not_what_averages_out():
+    space = toy_space()
+    loss = MotionLoss(
+        space, LossWeights(x0=0.0, lips=0.0, gap=0.0, upper=0.0, velocity=0.0, posture=1.0)
+    )
+    x, mask = torch.zeros(1, 8, 55), torch.ones(1, 8, dtype=torch.bool)
+    mask[:, 6:] = False
+    swing = x.clone()
+    swing[:, :6:2], swing[:, 1:6:2], swing[:, 6:] = 1.0, -1.0, 9.0
+    assert float(loss(swing, x, mask)["posture"]) == 0
+    assert float(loss(swing + 0.5, x, mask)["posture"]) == 0.25
