@@ -47,6 +47,15 @@ def test_rows_without_a_model_have_no_speed():
     assert "teacher-16" in names
 
 
+def test_training_cost_is_shown_where_it_is_known():
+    assert "Network calls in training" not in page(example(), [])
+    results = example()
+    rows = [replace(row, calls={"teacher": 2900, "student": 7}) for row in results.rows[-1:]]
+    assert "| student-1 | 2,900 | 7 |" in page(
+        replace(results, rows=[*results.rows[:-1], *rows]), []
+    )
+
+
 def test_numbers_keep_four_digits_and_unknown_is_a_dash():
     assert [number(v) for v in (None, 0.0, 1234.4, 0.00012345)] == ["-", "0", "1,234", "0.0001234"]
 

@@ -74,6 +74,26 @@ def test_regression_alone(tmp_path, cache):
     assert (tmp_path / "run" / "student" / "model.safetensors").is_file()
 
 
+def test_methods_side_by_side_count_their_calls(tmp_path, cache):
+    methods = "distill.method=consistency,distribution_matching"
+    finish(tmp_path / "runs", cache, "--multirun", "experiment=methods", methods)
+    for method, student_calls in (("consistency", 2), ("distribution_matching", 4)):
+        run = tmp_path / "runs" / f"distill.method={method}"
+        stage = read_json(run / method / "stage.json")
+        updates = stage["calls"]["teacher"]
+        assert updates == 4 and updates < stage["calls"]["student"] <= student_calls * updates
+        shrink = read_json(run / "round_00_4to4" / "stage.json")["calls"]
+        rows = {row["name"]: row for row in read_json(run / "report" / "results.json")["rows"]}
+        assert list(rows)[2:] == ["teacher-4", "student-4", "student-2"]
+        both = {role: count + shrink[role] for role, count in stage["calls"].items()}
+        assert rows["student-2"]["calls"] == both
+        assert (run / "student" / "model.safetensors").read_bytes() == (
+            run / method / "model.safetensors"
+        ).read_bytes()
+        card = (run / "student" / "README.md").read_text()
+        assert method.replace("_", " ") in card and f"{both['student']:,} of the student" in card
+
+
 def test_sweeps_write_one_run_each(tmp_path, cache):
     finish(tmp_path / "sweep", cache, "--multirun", "distill.weights.pc=0,0.02", *SHORT)
     assert len(list(tmp_path.glob("sweep/*/report/results.json"))) == 2

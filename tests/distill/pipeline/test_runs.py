@@ -1,7 +1,7 @@
 import pytest
 
 from distill.errors import UserError
-from distill.pipeline.plan import stage_names
+from distill.pipeline.plan import chosen_stage, stage_names, students
 from distill.pipeline.runs import RunDirectory, flat, relevant
 
 DISTILL = {
@@ -66,9 +66,25 @@ def test_stages_follow_the_method():
     assert "regression" not in stage_names({"distill": DISTILL | {"baseline": False}})
 
 
+@pytest.mark.parametrize("method", ["consistency", "distribution_matching"])
+def test_methods_without_halving_shrink_first_and_hand_over_their_own_stage(method):
+    config = {"distill": DISTILL | {"method": method, "baseline": False}}
+    assert stage_names(config)[3:] == ["round_00_4to4", method, "student"]
+    assert chosen_stage(config) == method
+    assert [made.row for made in students(config)] == ["student-4", "student-2"]
+
+
+def test_the_handed_over_stage_has_the_exported_steps():
+    assert chosen_stage(CONFIG) == "round_01_4to2"
+    assert chosen_stage({"distill": DISTILL | {"method": "regression"}}) == "regression"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"method": "consistency", "order": "joint"}, "leave distill.order=shrink_first"),
+        ({"method": "consistency", "export_steps": 3}, "must divide distill.start_steps=4"),
+        ({"method": "distribution_matching", "export_steps": 4}, "for example 1 or 2"),
         (
             {"method": "magic"},
             "not one of progressive, consistency, distribution_matching, regression",
