@@ -8,7 +8,7 @@ from torch import nn
 
 from distill.protocols import Denoiser
 
-ROLES = ("teacher", "student")
+ROLES: tuple[str, ...] = ("teacher", "student")
 
 
 class CallCounter(pl.Callback):
