@@ -1,5 +1,7 @@
 import pytest
+from omegaconf import OmegaConf
 
+from distill.command import config_folder
 from distill.errors import UserError
 from distill.pipeline.plan import chosen_stage, stage_names, students
 from distill.pipeline.runs import RunDirectory, flat, relevant
@@ -77,6 +79,14 @@ def test_methods_without_halving_shrink_first_and_hand_over_their_own_stage(meth
 def test_the_handed_over_stage_has_the_exported_steps():
     assert chosen_stage(CONFIG) == "round_01_4to2"
     assert chosen_stage({"distill": DISTILL | {"method": "regression"}}) == "regression"
+
+
+@pytest.mark.parametrize("name", ["quick", "full"])
+def test_methods_get_as_many_network_calls_as_the_rounds_down_to_two_steps(name):
+    budget = OmegaConf.load(config_folder() / "budget" / f"{name}.yaml")
+    halving = 3 * budget.round_updates * (2 + 1)
+    assert budget.consistency_updates * (1 + 2) == halving
+    assert budget.distribution_matching_updates * (1 + 2 + (1 + 2) / 2) == halving
 
 
 @pytest.mark.parametrize(
