@@ -1,6 +1,7 @@
 """The Pareto plot: lip error against latency, point size by file size."""
 
 from pathlib import Path
+from typing import Any
 
 from benchmarks.results import Results, Row, mean_of
 from distill.storage import atomic_path
@@ -23,7 +24,7 @@ def plot_pareto(results: Results, path: Path) -> Path:
     axes.set_xscale("log")
     axes.margins(x=0.2, y=0.3)
     axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]))
-    _plain_ticks(axes)
+    plain_ticks(axes.xaxis)
     _note_still_faces(axes, results)
     seconds = results.protocol.get("audio_s", 10)
     axes.set_xlabel(f"latency for {seconds:g} s of audio, 1 thread, p50 (ms, log; left is better)")
@@ -73,14 +74,15 @@ def _note_still_faces(axes, results: Results) -> None:
     )  # fmt: skip
 
 
-def _plain_ticks(axes) -> None:
+def plain_ticks(axis: Any) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers."""
     from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     plain = ScalarFormatter()
     plain.set_scientific(False)
-    axes.xaxis.set_major_formatter(plain)
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(plain)
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _latency_ms(row: Row) -> float | None:

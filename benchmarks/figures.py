@@ -1,0 +1,107 @@
+"""Plots of several runs, as a png or as an svg that takes the colours of the page around it."""
+
+import io
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pareto import plain_ticks
+from benchmarks.side_by_side import LATENCY, Groups, point, row_names, rows_named
+from distill.storage import atomic_path
+
+PALETTE = ("#2f7fc1", "#d0663a", "#4b9b56", "#9b6bc7", "#b8952d", "#c2578a", "#3f9d9d", "#808080")
+_INK = "#010203"
+"""Stands for the text colour of the page and is replaced in the svg."""
+STUDENT_ROWS = "student-"
+Draw = Callable[[Any], None]
+Curves = Mapping[str, Mapping[str, tuple[list[float], list[float]]]]
+"""Steps and values by run and metric."""
+
+
+def draw_pareto(axes: Any, groups: Groups, rows: list[str] | None = None) -> None:
+    """Draw lip error against latency: a colour per label, students on a line, named by steps."""
+    for number, (label, results) in enumerate(groups.items()):
+        colour = PALETTE[number % len(PALETTE)]
+        found = [(name, rows_named(results, name)) for name in rows or row_names(groups)]
+        points = [
+            (latency.mean, error, name)
+            for name, several in found
+            if (latency := point(several, LATENCY)) and (error := point(several, "lve"))
+        ]
+        axes.errorbar(
+            [x for x, *_ in points], [y.mean for _, y, _ in points],
+            yerr=[y.std for _, y, _ in points],
+            fmt="o", markersize=5, capsize=2, color=colour, label=label,
+        )  # fmt: skip
+        students = sorted((x, y.mean) for x, y, name in points if name.startswith(STUDENT_ROWS))
+        axes.plot(*zip(*students, strict=True), color=colour, linewidth=1, alpha=0.5)
+        side = 1 if number % 2 else -1
+        for x, y, name in points:
+            axes.annotate(
+                name.removeprefix(STUDENT_ROWS), (x, y.mean + side * y.std),
+                textcoords="offset points", xytext=(0, 6 * side), ha="center",
+                va="bottom" if side > 0 else "top", fontsize=8.5, color=colour,
+            )  # fmt: skip
+    axes.set_xscale("log")
+    axes.margins(x=0.1, y=0.15)
+    axes.set(xlabel="latency, 1 thread, p50 (ms, log)", ylabel="LVE (bars: spread)")
+    plain_ticks(axes.xaxis)
+    _finish(axes)
+
+
+def draw_curves(axes: Any, curves: Curves) -> None:
+    """Draw the training loss of a stage as lines and its validation loss as dots."""
+    for number, (label, metrics) in enumerate(curves.items()):
+        colour = PALETTE[number % len(PALETTE)]
+        if "train/loss" in metrics:
+            steps, values = metrics["train/loss"]
+            axes.plot(steps, values, color=colour, linewidth=1, alpha=0.8, label=label)
+        if "val/loss" in metrics:
+            axes.plot(*metrics["val/loss"], "o", color=colour, markersize=4)
+    axes.set(xlabel="update", ylabel="loss")
+    axes.set_yscale("log")
+    plain_ticks(axes.yaxis)
+    _finish(axes)
+
+
+def png(draw: Draw, path: Path, *, size_in: tuple[float, float], about: str = "") -> Path:
+    """Draw on a white ground and write a png; `about` is kept inside the file."""
+    with atomic_path(path) as temporary:
+        _figure(draw, size_in).savefig(
+            temporary, format="png", dpi=130, metadata={"Description": about}
+        )
+    return path
+
+
+def svg(draw: Draw, *, size_in: tuple[float, float], name: str) -> str:
+    """Draw and return an `<svg>` element whose ink has the page's colour; `name` starts its ids."""
+    from matplotlib import rc_context
+
+    ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    settings: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": name}
+    with rc_context(settings | dict.fromkeys(ink, _INK)):
+        out = io.StringIO()
+        figure = _figure(draw, size_in)
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
+    element = out.getvalue()[out.getvalue().index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    element = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", element)
+    return element.replace(_INK, "currentColor")
+
+
+def _figure(draw: Draw, size_in: tuple[float, float]) -> Any:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size_in, layout="constrained")
+    FigureCanvasAgg(figure)
+    draw(figure.add_subplot())
+    return figure
+
+
+def _finish(axes: Any) -> None:
+    axes.grid(which="both", color="#888888", alpha=0.2)
+    axes.spines[["top", "right"]].set_visible(False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8, framealpha=0)
