@@ -12,9 +12,11 @@ from benchmarks.real.judge import Judged
 
 PURPOSES = ("validation", "reported", "all")
 SPEECH = ("speech_plain", "speech_aligned")
+Means = dict[str, float | int]
+"""Means, shares and how many files or labels they rest on, by name."""
 
 
-def means(rows: Sequence[Judged]) -> dict[str, dict[str, float]]:
+def means(rows: Sequence[Judged]) -> dict[str, Means]:
     """Return every mean by purpose and name; NaN where nothing was measured.
 
     Shares are over all labels, everything else is a mean over files.
@@ -27,8 +29,8 @@ def means(rows: Sequence[Judged]) -> dict[str, dict[str, float]]:
     return {purpose: _means(chosen[purpose]) for purpose in PURPOSES}
 
 
-def _means(rows: Sequence[Judged]) -> dict[str, float]:
-    found: dict[str, float] = {}
+def _means(rows: Sequence[Judged]) -> Means:
+    found: Means = {}
     speech = [row for row in rows if row.group in SPEECH]
     for language in ("en", "zh"):
         spoken = [row for row in speech if row.language == language]
@@ -100,7 +102,7 @@ def show(rows: Sequence[Judged], silence: dict[str, float], console: Console) ->
     console.print("silence: " + ", ".join(f"{key} {value:.2f}" for key, value in silence.items()))
 
 
-def _text(value: float) -> str:
+def _text(value: float | int) -> str:
     if isinstance(value, int):
         return str(value)
     return "" if math.isnan(value) else f"{value:.2f}"

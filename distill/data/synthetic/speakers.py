@@ -133,7 +133,7 @@ def _espeak_voice(number: int) -> tuple[str, float, bool]:
     names = tuple(pool)
     variant = names[(number // 2) % len(names)]
     accent = _ACCENTS[(number // 2 + number // (2 * len(names))) % len(_ACCENTS)]
-    return f"{accent}+{variant}", pool[variant], woman
+    return f"{accent}+{variant}", float(pool[variant]), woman
 
 
 def _flite_voice(number: int) -> tuple[str, float, bool]:
