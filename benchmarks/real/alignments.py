@@ -46,7 +46,7 @@ def phones_of(recording: Path) -> tuple[Interval, ...]:
                 Interval(label=phone_label(label), start_s=start_s, end_s=end_s)
                 for label, start_s, end_s in read(path.read_text(encoding="utf-8"))
             )
-        except (ValueError, KeyError, IndexError, TypeError, StopIteration) as error:
+        except (ValueError, KeyError, IndexError, TypeError, RuntimeError) as error:
             raise UserError(
                 f"{path} is not a readable phone alignment ({error}); repair it or remove it"
             ) from error
@@ -84,9 +84,8 @@ def _from_textgrid(text: str) -> Iterator[tuple[str, float, float]]:
     for _ in range(5):  # file type, class, start, end, whether there are tiers
         next(found)
     for _ in range(int(next(found))):
-        kind, name = next(found), next(found)
-        next(found), next(found)
-        for _ in range(int(next(found))):
+        kind, name, _start, _end, count = (next(found) for _ in range(5))
+        for _ in range(int(count)):
             start_s = float(next(found))
             end_s = float(next(found)) if kind == "IntervalTier" else start_s
             label = next(found)

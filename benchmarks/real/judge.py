@@ -9,6 +9,7 @@ open when its mean gap is over 0.2.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -138,9 +139,7 @@ def closures(
     }
 
 
-def followed(
-    gap_mm: Float[np.ndarray, " T"], fps: float, recorded: Curve | None
-) -> dict[str, float]:
+def followed(gap_mm: Float[np.ndarray, " T"], fps: float, recorded: Curve | None) -> dict:
     """Correlate with a recorded mouth opening, at lag 0 and at the best lag within 300 ms."""
     if recorded is None:
         return {}
@@ -170,7 +169,7 @@ def _correlation(
     return float(np.corrcoef(seen, made)[0, 1])
 
 
-def _others(clips: Sequence[RealClip]) -> list:
+def _others(clips: Sequence[RealClip]) -> list[Path | None]:
     """Return for each clip the sound of the next one of its group; None for a group of one."""
     groups: dict[str, list[RealClip]] = {}
     for clip in clips:

@@ -83,9 +83,15 @@ def test_a_recording_without_alignment_has_no_phones(tmp_path):
     assert phones_of(tmp_path / "said.wav") == ()
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"w": [{"w": [{"t": "M"}]}]}'])
-def test_a_broken_alignment_is_one_sentence(tmp_path, text):
-    (tmp_path / "said.phone.json").write_text(text)
+@pytest.mark.parametrize(
+    ("ending", "text"),
+    [
+        (".phone.json", ""), (".phone.json", "[]"), (".phone.json", '{"w": [{"w": [{"t": "M"}]}]}'),
+        (".TextGrid", LONG[:-40]), (".TextGrid", LONG[:200]), ("_phone.lab", "0 one x-m+p"),
+    ],
+)  # fmt: skip
+def test_a_broken_alignment_is_one_sentence(tmp_path, ending, text):
+    (tmp_path / f"said{ending}").write_text(text)
     with pytest.raises(UserError, match="not a readable phone alignment"):
         phones_of(tmp_path / "said.wav")
 
