@@ -1,31 +1,33 @@
-"""Keeps the README's numbers equal to `benchmarks/results/`: `python -m benchmarks.document`."""
+"""Keeps README and RESULTS.md equal to `benchmarks/results/`: `python -m benchmarks.document`."""
 
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.report import SHEET, markdown
-from benchmarks.results import Results, read_results
-from benchmarks.tables import reach_table, speed_table, summary_table
+from benchmarks.collect import FOLDER, KeptRun, collect, read_kept
+from benchmarks.report import SHEET
+from benchmarks.results_page import index, plot, readme_tables, results_page
+from benchmarks.tables import number
+from distill.command import guarded
 from distill.errors import UserError
-from distill.storage import read_json, write_json, write_text
+from distill.storage import write_text
 
 ROOT = Path(__file__).parents[1]
-README, KEPT = ROOT / "README.md", ROOT / "benchmarks" / "results"
-RESULTS, PICTURE, WALL = KEPT / "quick.json", KEPT / "quick.png", KEPT / "quick-wall.json"
+README, PAGE = ROOT / "README.md", ROOT / "benchmarks" / "RESULTS.md"
+DEFAULT, PICTURE = FOLDER / "quick.json", FOLDER / "quick.png"
 BEGIN, END = "<!-- results: begin (python -m benchmarks.document) -->", "<!-- results: end -->"
 
 
-def block(results: Results, wall_s: float) -> str:
-    """Return the part of the README that is made from results."""
-    tables = [summary_table(results), reach_table(results), speed_table(results)]
+def block(run: KeptRun) -> str:
+    """Return the part of the README that is made from the default run."""
+    results = run.results
+    minutes = number(run.wall_s and run.wall_s / 60, 3)
     intro = (
         f"One default run (`budget=quick`, commit `{results.commit}`, data `{results.data_hash}`, "
-        f"{results.device}): {wall_s / 60:.1f} minutes in all, data and measurement included."
+        f"{results.device}): {minutes} minutes in all, data and measurement included."
     )
-    body = "\n\n".join(markdown(table).replace("## ", "### ", 1) for table in tables)
-    return f"{BEGIN}\n{intro}\n\n{body}\n{END}"
+    return f"{BEGIN}\n{intro}\n\n{readme_tables(results)}\n{END}"
 
 
 def replaced(text: str, new: str) -> str:
@@ -40,31 +42,29 @@ def replaced(text: str, new: str) -> str:
     return head + new + rest.split(END, 1)[1]
 
 
-def current() -> str:
-    """Return what the README should be, from the kept results."""
-    wall_s = read_json(WALL)["wall_s"]
-    return replaced(README.read_text(encoding="utf-8"), block(read_results(RESULTS), wall_s))
+def current() -> dict[Path, str]:
+    """Return what the documents should be, from the kept results."""
+    readme = replaced(README.read_text(encoding="utf-8"), block(read_kept(DEFAULT)[0]))
+    return {README: readme, PAGE: results_page()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Rewrite the README; `run=<dir>` keeps the results of that run first."""
+    """Rewrite documents and plots; `run=<dir>` first keeps that run as the default one."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    for word in words:
-        key, _, value = word.partition("=")
-        if key != "run" or not value:
-            sys.stderr.write(f"error: unknown option {word!r}; did you mean run=<dir>?\n")
-            return 2
-        keep(Path(value))
-    write_text(README, current())
-    return 0
 
+    def work() -> None:
+        for word in words:
+            key, _, value = word.partition("=")
+            if key != "run" or not value:
+                raise UserError(f"unknown option {word!r}; did you mean run=<dir>?")
+            collect(DEFAULT.stem, [Path(value)])
+            shutil.copyfile(Path(value) / "report" / SHEET, PICTURE)
+        for entry in index():
+            plot(entry, FOLDER)
+        for path, text in current().items():
+            write_text(path, text)
 
-def keep(run: Path) -> None:
-    """Copy a run's results and picture to `benchmarks/results/`."""
-    KEPT.mkdir(exist_ok=True)
-    shutil.copyfile(run / "report" / "results.json", RESULTS)
-    shutil.copyfile(run / "report" / SHEET, PICTURE)
-    write_json(WALL, {"wall_s": read_json(run / "report" / "wall.json")["wall_s"]})
+    return guarded(work)
 
 
 if __name__ == "__main__":

@@ -38,9 +38,13 @@ def page(results: Results, pictures: list[tuple[str, str]], *, video: bool = Fal
     return "\n\n".join(parts) + "\n"
 
 
-def markdown(table: Table) -> str:
-    """Return a table as Markdown under its title."""
-    lines = [table.head, ("---",) * len(table.head), *table.body]
+def markdown(table: Table, best: Collection[tuple[int, int]] = ()) -> str:
+    """Return a table as Markdown under its title; cells (line, column) in `best` are bold."""
+    body = [
+        tuple(f"**{cell}**" if (i, j) in best else cell for j, cell in enumerate(line))
+        for i, line in enumerate(table.body)
+    ]
+    lines = [table.head, ("---",) * len(table.head), *body]
     rows = [
         "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
         for line in lines

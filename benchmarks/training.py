@@ -97,8 +97,11 @@ def training_tables(value: Mapping[str, Any]) -> list[Table]:
     ]
 
 
-def plot_training(value: Mapping[str, Any], path: Path) -> Path:
-    """Draw frames per second against batch size and milliseconds per frame against clip length."""
+def plot_training(value: Mapping[str, Any], path: Path, *, about: str = "") -> Path:
+    """Draw frames per second against batch size and milliseconds per frame against clip length.
+
+    `about` is kept inside the png.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -121,7 +124,7 @@ def plot_training(value: Mapping[str, Any], path: Path) -> Path:
         axes.grid(color="0.92")
         axes.legend(fontsize=8)
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
+        figure.savefig(temporary, format="png", metadata={"Description": about})
     return path
 
 

@@ -21,7 +21,7 @@ from benchmarks.speed import (
     time_calls,
 )
 from distill.audio.frames import sample_at
-from distill.command import config_folder
+from distill.command import composed
 from distill.data.corpus import Labels
 from distill.errors import UserError
 from distill.face.rigs import load_rig
@@ -185,12 +185,7 @@ def measure_update(
 
 
 def _context(options: Sequence[str], folder: Path) -> Untrained:
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
-
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        composed = compose("run", overrides=[*options, "budget=smoke"])
-    config: Any = OmegaConf.to_container(composed, resolve=True)
+    config = composed([*options, "budget=smoke"])
     rig = load_rig("arkit")
     return Untrained(
         config=config,

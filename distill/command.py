@@ -192,18 +192,36 @@ def nearest(word: str, known: Any) -> str:
 
 def all_keys(arguments: Sequence[str], folder: Path) -> list[str]:
     """Return every dotted key of the config that the valid group choices among `arguments` give."""
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-
     chosen = [
         word
         for word in arguments
         if (parts := word.partition("="))[0] in GROUPS and parts[2] in options(folder, parts[0])
     ]
+    return dotted(_compose(chosen, folder))
+
+
+def composed(words: Sequence[str], *, strict: bool = True) -> dict[str, Any]:
+    """Return the config that `distill.run` gets from command-line words, as plain containers.
+
+    Args:
+        words: Such as `teacher=tiny` or `seed=1`.
+        strict: Whether a value without default is an error; else it is `???`.
+    """
+    from omegaconf import OmegaConf
+
+    config = _compose(words, config_folder())
+    return OmegaConf.to_container(  # type: ignore[return-value]
+        config, resolve=True, throw_on_missing=strict
+    )
+
+
+def _compose(words: Sequence[str], folder: Path) -> Any:
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(folder), version_base="1.3"):
-        config = compose("run", overrides=chosen)
-    return dotted(config)
+        return compose("run", overrides=list(words))
 
 
 def dotted(config: Any, prefix: str = "") -> list[str]:

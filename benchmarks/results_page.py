@@ -1,0 +1,114 @@
+"""`benchmarks/RESULTS.md`: every kept set of results as tables, plot, commands and commits."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.collect import FOLDER, KIND, KeptRun, groups_of, read_kept
+from benchmarks.figures import draw_pareto, png
+from benchmarks.report import markdown
+from benchmarks.results import Results
+from benchmarks.side_by_side import side_by_side
+from benchmarks.tables import Table, reach_table, speed_table, summary_table
+from benchmarks.training import plot_training, training_tables
+from distill.storage import content_hash, read_json
+
+INDEX = "index.json"
+PLOT_IN = (7.2, 4.6)
+HEAD = """# Results
+
+Made by `python -m benchmarks.document` from the files in [results/](results/); no number here is
+typed by hand. Formulas and units of the columns are in every run's `report/report.md`. The best
+model of a column is bold; `neutral` and `mean` never move and do not compete.
+"""
+Entry = Mapping[str, Any]
+
+
+def results_page(folder: Path = FOLDER) -> str:
+    """Return the page made from an index and the results files beside it."""
+    return "\n\n".join([HEAD.strip(), *(section(entry, folder) for entry in index(folder))]) + "\n"
+
+
+def index(folder: Path = FOLDER) -> list[Entry]:
+    """Return the entries of the page: `name`, `title`, `question` and the `rows` to show."""
+    return read_json(folder / INDEX)
+
+
+def section(entry: Entry, folder: Path) -> str:
+    """Return one entry of the page; one without results says how they are added."""
+    path = folder / f"{entry['name']}.json"
+    parts = [f"## {entry['title']}", entry["question"]]
+    if not path.exists():
+        parts.append(
+            f"Not measured yet; `python -m benchmarks.collect {entry['name']} runs/...` adds it."
+        )
+    elif read_json(path)["kind"] == KIND:
+        parts += _runs(entry, read_kept(path))
+    else:
+        parts += _training(entry, read_json(path))
+    return "\n\n".join(parts)
+
+
+def single_run_tables(results: Results) -> list[Table]:
+    """Return what one run has beyond its rows: the targets, and speed at one and two threads."""
+    return [reach_table(results), speed_table(results)]
+
+
+def readme_tables(results: Results) -> str:
+    """Return the tables of the README."""
+    return _tables([summary_table(results), *single_run_tables(results)])
+
+
+def plot(entry: Entry, folder: Path) -> Path | None:
+    """Draw the plot of an entry from its file, whose hash it keeps; None without results."""
+    path, out = folder / f"{entry['name']}.json", plot_path(entry, folder)
+    if not path.exists():
+        return None
+    value = read_json(path)
+    about = content_hash(value)
+    if value["kind"] != KIND:
+        return plot_training(value, out, about=about)
+    draw: Callable[[Any], None] = partial(
+        draw_pareto, groups=groups_of(read_kept(path)), rows=entry.get("rows")
+    )
+    return png(draw, out, size_in=PLOT_IN, about=about)
+
+
+def plot_path(entry: Entry, folder: Path = FOLDER) -> Path:
+    """Return where the plot of an entry lies."""
+    return folder / f"{entry['name']}-plot.png"
+
+
+def _runs(entry: Entry, kept: Sequence[KeptRun]) -> list[str]:
+    first = kept[0].results
+    shown = side_by_side(
+        groups_of(kept),
+        title=f"Test split, {first.splits.get('test', 0)} clips; p50 on 1 thread",
+        rows=entry.get("rows", ()),
+    )
+    several = len({run.seed for run in kept}) > 1
+    over = "over training seeds where a line has several, else " if several else ""
+    facts = f"Data `{first.data_hash}`, {first.device}. Spreads are {over}over sampling seeds."
+    parts = [facts, markdown(shown.table, shown.best).replace("## ", "### ", 1), _image(entry)]
+    if len(kept) == 1:
+        parts.append(_tables(single_run_tables(first)))
+    made = [f"{run.command}  # {run.label}, commit {run.results.commit}" for run in kept]
+    return [*parts, _commands(made)]
+
+
+def _training(entry: Entry, value: Mapping[str, Any]) -> list[str]:
+    made = [f"{value['command']}  # commit {value['commit']}"]
+    return [_tables(training_tables(value)), _image(entry), _commands(made)]
+
+
+def _tables(tables: Sequence[Table]) -> str:
+    return "\n\n".join(markdown(table).replace("## ", "### ", 1) for table in tables)
+
+
+def _image(entry: Entry) -> str:
+    return f"![{entry['title']}: plot](results/{plot_path(entry).name})"
+
+
+def _commands(lines: Sequence[str]) -> str:
+    return "\n".join(["Made by:", "", "```", *lines, "```"])
