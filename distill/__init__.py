@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from distill.talker import Talker
+    import distill.talker
 
 __version__ = "0.1.0"
 
 
-def load(folder: "str | Path") -> "Talker":
-    """Load a model folder; the result has `generate` and `embed` (see `distill.talker`)."""
+def load(folder: str | Path, backend: str = "torch") -> "distill.talker.Talker":
+    """Load a model folder; the result has `generate` and `embed` (see `distill.talker`).
+
+    With `backend="onnx"` an exported folder runs on onnxruntime alone, without torch.
+    """
     from distill.talker import load as load_talker
 
-    return load_talker(folder)
+    return load_talker(folder, backend)

@@ -31,7 +31,12 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--seed", type=int, default=0, help="seed of blinks, brows and head")
     options.add_argument("--rig", help="face to render on; default: the model's own")
     options.add_argument("--rig-path", help="file or folder of a rig that is not made by code")
-    options.add_argument("--backend", choices=("torch", "onnx"), default="torch")
+    options.add_argument(
+        "--backend",
+        choices=("torch", "onnx"),
+        default="torch",
+        help="onnx runs a folder made by `python -m distill.export`",
+    )
     options.add_argument("--size", type=int, default=512, help="pixels of a rendered picture")
     options.add_argument(
         "--out", type=Path, help=f"file ({', '.join(FORMATS)}), or a folder for several inputs"
@@ -68,24 +73,23 @@ def animate(options: argparse.Namespace) -> None:
     Raises:
         UserError: An option, an input or the model cannot be used.
     """
-    if options.backend == "onnx":
-        raise UserError("--backend onnx is not part of this version yet; use --backend torch")
     if not 0.0 <= options.strength <= 5.0:
         raise UserError(f"--strength {options.strength} is not between 0 and 5")
     if not 16 <= options.size <= 4096:
         raise UserError(f"--size {options.size} is not between 16 and 4096")
     pairs = plan_outputs(find_inputs(options.inputs), options.out, options.format)
     from distill.audio.decode import load_audio
-    from distill.face.files import write_motion
+    from distill.face.files import CURVES, write_curves, write_motion
     from distill.talker import load
     from distill.training.progress import Progress
 
-    talker = load(options.checkpoint)
+    talker = load(options.checkpoint, options.backend)
     if options.rig not in (None, talker.config["rig"]):
         raise UserError(
             f"--rig {options.rig} does not fit: the model drives rig {talker.config['rig']!r}"
         )
-    space = talker.space(**({"path": options.rig_path} if options.rig_path else {}))
+    drawn = any(target.suffix.lower() not in CURVES for _, target in pairs)
+    space = talker.space(**_rig_options(options)) if drawn or options.rig_path else None
     with Progress().stage("animate", total=len(pairs), unit="file") as bar:
         for source, target in pairs:
             audio = load_audio(source)
@@ -97,9 +101,16 @@ def animate(options: argparse.Namespace) -> None:
                 steps=options.steps,
                 seed=options.seed,
             )
-            write_motion(target, motion.values, space, audio=audio, size=options.size)
+            if space is None:
+                write_curves(target, motion.values, motion.channels, fps=motion.fps, rig=motion.rig)
+            else:
+                write_motion(target, motion.values, space, audio=audio, size=options.size)
             bar.advance()
             sys.stdout.write(f"{target}\n")
+
+
+def _rig_options(options: argparse.Namespace) -> dict[str, str]:
+    return {"path": options.rig_path} if options.rig_path else {}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

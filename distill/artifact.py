@@ -4,7 +4,6 @@ The JSON names a family, never a Python path to call, so loading somebody's arti
 build a class that this installation already knows.
 """
 
-import hashlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,11 +18,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from distill.errors import UserError
-from distill.storage import atomic_path, read_json, write_json
+from distill.folder import CARD, CONFIG, FORMAT, WEIGHTS, check_digest, file_digest, read_config
+from distill.storage import atomic_path, write_json
 
-FORMAT = 1
+__all__ = ["CARD", "CONFIG", "FORMAT", "WEIGHTS", "file_digest", "load_artifact", "save_artifact"]
+
 HOMES = ("teachers", "students", "personalizer")
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +96,7 @@ def load_artifact(folder: Path) -> Artifact:
         UserError: The folder, its config or its weights are missing, foreign or corrupt.
     """
     folder = Path(folder)
-    if not (folder / CONFIG).is_file():
-        raise UserError(f"{folder} is not a model folder: it has no {CONFIG}")
-    config = read_json(folder / CONFIG)
-    if not isinstance(config, dict) or config.get("format") != FORMAT or "modules" not in config:
-        raise UserError(f"{folder / CONFIG} is not a model config of format {FORMAT}")
+    config = read_config(folder)
     weights = _read_weights(folder / WEIGHTS)
     modules: dict[str, nn.Module] = {}
     for role, spec in config["modules"].items():
@@ -112,6 +108,7 @@ def load_artifact(folder: Path) -> Artifact:
             first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
             raise UserError(f"weights of {folder} do not fit its config: {first}") from error
         modules[role] = module.eval().requires_grad_(False)
+    check_digest(folder / WEIGHTS, config["sha256"])
     tensors = {k[7:]: v for k, v in weights.items() if k.startswith("tensor.")}
     return Artifact(modules=modules, tensors=tensors, config=config, folder=folder)
 
@@ -130,9 +127,3 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     if broken:
         raise UserError(f"{path} holds non-finite values in {broken[0]!r}; train or fetch it again")
     return weights
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

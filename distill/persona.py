@@ -3,25 +3,37 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
-from torch.nn.functional import normalize
 
 from distill.errors import UserError
-from distill.protocols import PersonaEmbedder
-from distill.types import SAMPLE_RATE_HZ, Movable
+from distill.units import SAMPLE_RATE_HZ
 
+Vector = Float[np.ndarray, " E"]
 WINDOW_S = 10.0
 LONGEST_S = 300.0
 SILENCE_PEAK = 1e-4
 
 
+@runtime_checkable
+class VoiceEmbedder(Protocol):
+    """A personalizer seen through numpy float32 arrays, whatever runs it."""
+
+    def embed(self, audio: Float[np.ndarray, " S"]) -> tuple[Vector, Vector]:
+        """Return unit (identity, emotion) of mono audio at 16 kHz."""
+        ...
+
+    def fuse(
+        self, identity: Float[np.ndarray, "B E"], emotion: Float[np.ndarray, "B E"]
+    ) -> Float[np.ndarray, "B E"]:
+        """Return the personalized embedding."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersonaBank(Movable):
+class PersonaBank:
     """Named identity and emotion embeddings.
 
     Attributes:
@@ -31,8 +43,8 @@ class PersonaBank(Movable):
         emotions: Names of the emotions.
     """
 
-    identity: Float[Tensor, "N E"]
-    emotion: Float[Tensor, "M E"]
+    identity: Float[np.ndarray, "N E"]
+    emotion: Float[np.ndarray, "M E"]
     identities: tuple[str, ...]
     emotions: tuple[str, ...]
 
@@ -40,63 +52,59 @@ class PersonaBank(Movable):
         _check_shapes(self.identity, self.emotion, self.identities, self.emotions)
 
     @property
-    def average_identity(self) -> Float[Tensor, " E"]:
+    def average_identity(self) -> Vector:
         """The centre of all voices: strength 0."""
-        return self.identity.mean(dim=0)
+        return self.identity.mean(axis=0)
 
     @property
-    def neutral_emotion(self) -> Float[Tensor, " E"]:
+    def neutral_emotion(self) -> Vector:
         """The emotion named `neutral`, or the centre of all emotions where none is."""
         if "neutral" in self.emotions:
             return self.emotion[self.emotions.index("neutral")]
-        return self.emotion.mean(dim=0)
+        return self.emotion.mean(axis=0)
 
-    def pick(self, name: str) -> Float[Tensor, " E"]:
+    def pick(self, name: str) -> Vector:
         """Return the identity of a named voice; an unknown name is a `UserError`."""
         return self.identity[_find(name, self.identities, "persona")]
 
-    def pick_emotion(self, name: str) -> Float[Tensor, " E"]:
+    def pick_emotion(self, name: str) -> Vector:
         """Return a named emotion; an unknown name is a `UserError`."""
         return self.emotion[_find(name, self.emotions, "emotion")]
 
-    def match(self, identity: Float[Tensor, " E"]) -> str:
+    def match(self, identity: Vector) -> str:
         """Return the name of the voice of highest cosine similarity."""
         return self.identities[_nearest(identity, self.identity)]
 
-    def match_emotion(self, emotion: Float[Tensor, " E"]) -> str:
+    def match_emotion(self, emotion: Vector) -> str:
         """Return the name of the emotion of highest cosine similarity."""
         return self.emotions[_nearest(emotion, self.emotion)]
 
-    def interpolate(
-        self, a: str | Float[Tensor, " E"], b: str | Float[Tensor, " E"], w: float
-    ) -> Float[Tensor, " E"]:
+    def interpolate(self, a: str | Vector, b: str | Vector, w: float) -> Vector:
         """Return the identity at `w` of the straight way from `a` (w = 0) to `b` (w = 1)."""
         start, end = self._identity(a), self._identity(b)
         return (1.0 - w) * start + w * end
 
-    def average(self, voices: Sequence[str | Float[Tensor, " E"]]) -> Float[Tensor, " E"]:
+    def average(self, voices: Sequence[str | Vector]) -> Vector:
         """Return the mean identity of some voices."""
         if not voices:
             raise UserError("an average needs at least one persona; name one or more")
-        return torch.stack([self._identity(voice) for voice in voices]).mean(dim=0)
+        return np.stack([self._identity(voice) for voice in voices]).mean(axis=0)
 
-    def from_audio(
-        self, embedder: PersonaEmbedder, audio: np.ndarray
-    ) -> tuple[Float[Tensor, " E"], Float[Tensor, " E"]]:
+    def from_audio(self, embedder: VoiceEmbedder, audio: np.ndarray) -> tuple[Vector, Vector]:
         """Embed a recording (S,) at 16 kHz; long ones are the mean over 10 s windows.
 
         Raises:
             UserError: The audio is empty, silent or not finite.
         """
-        return embed_audio(embedder, audio, device=self.identity.device)
+        return embed_audio(embedder, audio)
 
     def persona(
         self,
-        embedder: PersonaEmbedder,
-        identity: str | Float[Tensor, " E"] | None = None,
-        emotion: str | Float[Tensor, " E"] | None = None,
+        embedder: VoiceEmbedder,
+        identity: str | Vector | None = None,
+        emotion: str | Vector | None = None,
         strength: float = 1.0,
-    ) -> Float[Tensor, " E"]:
+    ) -> Vector:
         """Fuse a voice and an emotion into one persona, weaker or stronger than they are.
 
         `strength` 0 is the average persona, 1 the persona as it is, above 1 exaggerates: both
@@ -107,46 +115,42 @@ class PersonaBank(Movable):
             raise UserError(f"strength {strength} is not a finite number; use 0 to about 2")
         voice = self.average_identity if identity is None else self._identity(identity)
         mood = self.neutral_emotion if emotion is None else self._emotion(emotion)
-        voice = torch.lerp(self.average_identity, voice, strength)
-        mood = torch.lerp(self.neutral_emotion, mood, strength)
-        with torch.no_grad():
-            return embedder.fuse(voice[None], mood[None])[0]
+        voice = _stretch(self.average_identity, voice, strength)
+        mood = _stretch(self.neutral_emotion, mood, strength)
+        return embedder.fuse(voice[None], mood[None])[0]
 
-    def state(self) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
-        """Return the tensors (for safetensors) and the names (for JSON)."""
-        tensors = {"identity": self.identity.contiguous(), "emotion": self.emotion.contiguous()}
-        return tensors, {"identities": list(self.identities), "emotions": list(self.emotions)}
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
+        """Return the arrays (for safetensors) and the names (for JSON)."""
+        arrays = {"identity": self.identity, "emotion": self.emotion}
+        return arrays, {"identities": list(self.identities), "emotions": list(self.emotions)}
 
     @classmethod
-    def from_state(cls, tensors: dict[str, Tensor], names: dict[str, Any]) -> "PersonaBank":
+    def from_state(cls, arrays: dict[str, np.ndarray], names: dict[str, Any]) -> "PersonaBank":
         """Return the bank that `state` described; `UserError` when something is missing."""
         try:
-            identity, emotion = tensors["identity"], tensors["emotion"]
+            identity, emotion = arrays["identity"], arrays["emotion"]
             identities, emotions = tuple(names["identities"]), tuple(names["emotions"])
         except KeyError as error:
             raise UserError(
                 f"persona bank: {error.args[0]} is missing; the bank is damaged or foreign"
             ) from error
         _check_shapes(identity, emotion, identities, emotions)
-        if not bool(torch.isfinite(identity).all() & torch.isfinite(emotion).all()):
+        if not (np.isfinite(identity).all() and np.isfinite(emotion).all()):
             raise UserError("persona bank: it holds values that are not finite; make it again")
         return cls(identity=identity, emotion=emotion, identities=identities, emotions=emotions)
 
-    def _identity(self, voice: str | Tensor) -> Tensor:
-        return self.pick(voice) if isinstance(voice, str) else voice.to(self.identity)
+    def _identity(self, voice: str | np.ndarray) -> np.ndarray:
+        return self.pick(voice) if isinstance(voice, str) else voice
 
-    def _emotion(self, emotion: str | Tensor) -> Tensor:
-        return self.pick_emotion(emotion) if isinstance(emotion, str) else emotion.to(self.emotion)
+    def _emotion(self, emotion: str | np.ndarray) -> np.ndarray:
+        return self.pick_emotion(emotion) if isinstance(emotion, str) else emotion
 
 
-@torch.no_grad()
-def embed_audio(
-    embedder: PersonaEmbedder, audio: np.ndarray, *, device: torch.device | str = "cpu"
-) -> tuple[Float[Tensor, " E"], Float[Tensor, " E"]]:
+def embed_audio(embedder: VoiceEmbedder, audio: np.ndarray) -> tuple[Vector, Vector]:
     """Return unit (identity, emotion) of a recording (S,) at 16 kHz, at most its first 5 minutes.
 
-    The embedder must be in eval mode. Windows of 10 s are embedded one by one, so memory is flat,
-    and averaged by length; silent windows are left out.
+    Windows of 10 s are embedded one by one, so memory is flat, and averaged by length; silent
+    windows are left out.
 
     Raises:
         UserError: The audio is empty, silent or not finite.
@@ -164,17 +168,25 @@ def embed_audio(
         raise UserError("the audio for the persona is silent; use a recording of speech")
     identity, emotion = [], []
     for part in parts:
-        one, two = embedder.embed(torch.from_numpy(part.copy()).to(device)[None])
-        identity.append(one[0] * part.size)
-        emotion.append(two[0] * part.size)
-    return (
-        normalize(torch.stack(identity).sum(dim=0), dim=0),
-        normalize(torch.stack(emotion).sum(dim=0), dim=0),
-    )
+        one, two = embedder.embed(part)
+        identity.append(one * np.float32(part.size))
+        emotion.append(two * np.float32(part.size))
+    return unit(np.sum(identity, axis=0)), unit(np.sum(emotion, axis=0))
+
+
+def unit(vectors: Float[np.ndarray, "... E"]) -> Float[np.ndarray, "... E"]:
+    """Scale vectors to length one; zero stays zero."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+
+
+def _stretch(centre: np.ndarray, end: np.ndarray, strength: float) -> np.ndarray:
+    """Return the point at `strength` of the way from `centre` (0) to `end` (1), both exact."""
+    share = centre.dtype.type(strength)
+    return centre + share * (end - centre) if strength < 0.5 else end - (1 - share) * (end - centre)
 
 
 def _check_shapes(
-    identity: Tensor, emotion: Tensor, identities: Sequence[str], emotions: Sequence[str]
+    identity: np.ndarray, emotion: np.ndarray, identities: Sequence[str], emotions: Sequence[str]
 ) -> None:
     for kind, tensor, names in (("identity", identity, identities), ("emotion", emotion, emotions)):
         if tensor.ndim != 2 or len(tensor) != len(names) or not names:
@@ -191,8 +203,8 @@ def _check_shapes(
         )
 
 
-def _nearest(vector: Tensor, bank: Tensor) -> int:
-    return int((normalize(bank, dim=-1) @ vector.to(bank)).argmax())
+def _nearest(vector: np.ndarray, bank: np.ndarray) -> int:
+    return int((unit(bank) @ vector).argmax())
 
 
 def _find(name: str, names: Sequence[str], kind: str) -> int:

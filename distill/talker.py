@@ -1,28 +1,27 @@
-"""A loaded model that turns speech into motion: what `distill.load` returns."""
+"""A loaded model that turns speech into motion: what `distill.load` returns.
+
+Nothing here needs torch: networks run in an engine, the rest is numpy.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
-from distill.artifact import WEIGHTS, load_artifact
 from distill.audio.decode import load_audio
 from distill.audio.frames import frames_for, sample_at
-from distill.diffusion.guidance import GuidedDenoiser
-from distill.diffusion.sampling import ddim_sample, seeded_noise
-from distill.diffusion.schedule import step_grid
+from distill.engines import Engine, open_engine
 from distill.errors import UserError
-from distill.face.rigs import load_rig
-from distill.face.space import MotionSpace
+from distill.folder import BANK, WEIGHTS, read_config
+from distill.noise import seeded_noise
 from distill.persona import SILENCE_PEAK, PersonaBank
-from distill.protocols import Denoiser, PersonaEmbedder
-from distill.types import Conditions
 from distill.windowing import crossfade, spans
+
+if TYPE_CHECKING:
+    import distill.face.space
 
 WINDOW_FRAMES, OVERLAP_FRAMES = 900, 90
 MAX_STEPS = 1000
@@ -32,8 +31,8 @@ MAX_STEPS = 1000
 class Persona:
     """Who speaks and how: unit-length identity and emotion embeddings."""
 
-    identity: Float[Tensor, " E"]
-    emotion: Float[Tensor, " E"]
+    identity: Float[np.ndarray, " E"]
+    emotion: Float[np.ndarray, " E"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,25 +47,19 @@ class Motion:
 
 @dataclass(frozen=True, kw_only=True)
 class Talker:
-    """A denoiser with everything it needs to be used: normalization, personas, step count.
+    """A model with everything it needs to be used: networks, personas, step count.
 
     Attributes:
-        denoiser: The network, in eval mode.
-        embedder: Embeds who speaks and how, from audio; None for models without persona.
+        engine: Runs the networks.
         bank: Named personas; None for models without persona.
-        mean: Mean of each motion channel.
-        std: Deviation of each motion channel.
-        config: The artifact's config (rig, fps, steps, card data).
-        folder: Where it was loaded from.
+        config: The folder's config (rig, fps, steps, card data).
+        backend: `torch` or `onnx`.
     """
 
-    denoiser: Denoiser
-    embedder: PersonaEmbedder | None
+    engine: Engine
     bank: PersonaBank | None
-    mean: Float[Tensor, " D"]
-    std: Float[Tensor, " D"]
     config: dict[str, Any] = field(default_factory=dict)
-    folder: Path | None = None
+    backend: str = "torch"
 
     @property
     def fps(self) -> float:
@@ -86,23 +79,32 @@ class Talker:
     @property
     def params(self) -> int:
         """Number of parameters, personalizer included."""
-        modules = [self.denoiser] + ([self.embedder] if self.embedder else [])
-        return sum(p.numel() for module in modules for p in module.parameters())
+        return self.engine.params
 
     @property
     def bytes(self) -> int:
-        """Size of the weights file."""
-        return (self.folder / WEIGHTS).stat().st_size if self.folder else 0
+        """Size of the files it runs from."""
+        return self.engine.bytes
 
-    def space(self, **rig_options: Any) -> MotionSpace:
-        """Return the motion space with its rig loaded (`rig_options` as `load_rig` takes)."""
-        rig = load_rig(str(self.config["rig"]), **rig_options)
-        return MotionSpace(rig, self.fps, self.mean, self.std)
+    def space(self, **rig_options: Any) -> "distill.face.space.MotionSpace":
+        """Return the space of the raw motion made here (`rig_options` as `load_rig` takes).
+
+        Raises:
+            UserError: The rig's files are missing, or torch is not installed.
+        """
+        try:
+            from distill.face.rigs import load_rig
+            from distill.face.space import MotionSpace
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"{error.name} is not installed and shaping a face needs it; write .csv or .npz, "
+                "or install it"
+            ) from error
+        return MotionSpace.identity(load_rig(str(self.config["rig"]), **rig_options), self.fps)
 
     def calls(self, steps: int | None = None) -> int:
         """Network calls for one window of audio."""
-        guided = 2 if isinstance(self.denoiser, GuidedDenoiser) else 1
-        return self._checked_steps(steps) * guided
+        return self._checked_steps(steps) * self.engine.calls_per_step
 
     def embed(self, audio: str | Path | np.ndarray) -> Persona:
         """Embed who speaks and how from a recording (path, or mono float32 at 16 kHz).
@@ -110,9 +112,9 @@ class Talker:
         Raises:
             UserError: The model has no personalizer, or the audio cannot be read.
         """
-        if self.embedder is None or self.bank is None:
+        if self.bank is None:
             raise UserError("this model has no personalizer, so it cannot embed a speaker")
-        identity, emotion = self.bank.from_audio(self.embedder, _waveform(audio))
+        identity, emotion = self.bank.from_audio(self.engine, _waveform(audio))
         return Persona(identity=identity, emotion=emotion)
 
     def generate(
@@ -150,12 +152,12 @@ class Talker:
         persona: str | Path | Persona | None = None,
         emotion: str | None = None,
         strength: float = 1.0,
-    ) -> Tensor | None:
+    ) -> Float[np.ndarray, "1 E"] | None:
         """Return the personalized embedding (1 E) that `generate` conditions on.
 
         Silence has no speaker: its persona is the average one.
         """
-        if self.embedder is None or self.bank is None:
+        if self.bank is None:
             if persona is not None or emotion is not None:
                 raise UserError("this model has no personas; leave out persona and emotion")
             return None
@@ -164,7 +166,7 @@ class Talker:
         mood = self.bank.neutral_emotion if isinstance(source, str) else source.emotion
         if emotion is not None:
             mood = self.bank.pick_emotion(emotion)
-        return self.bank.persona(self.embedder, identity, mood, strength)[None]
+        return self.bank.persona(self.engine, identity, mood, strength)[None]
 
     def _persona_source(
         self, audio: np.ndarray, persona: str | Path | Persona | None
@@ -178,11 +180,10 @@ class Talker:
             return Persona(identity=self.bank.average_identity, emotion=self.bank.neutral_emotion)
         return self.embed(persona) if Path(persona).is_file() else str(persona)
 
-    @torch.no_grad()
     def generate_batch(
         self,
         audio: np.ndarray,
-        persona: Tensor | None,
+        persona: Float[np.ndarray, "1 E"] | None,
         *,
         seeds: Sequence[int],
         steps: int | None = None,
@@ -191,37 +192,22 @@ class Talker:
 
         Audio longer than a window is generated window by window and cross-faded.
         """
-        grid = step_grid(self._checked_steps(steps))
+        steps, channels = self._checked_steps(steps), len(self.channels)
+        level = np.float32(self.config["noise"])
         frames = frames_for(len(audio), self.fps)
-        out = np.empty((len(seeds), frames, len(self.channels)), np.float32)
+        out = np.empty((len(seeds), frames, channels), np.float32)
         for span in spans(frames, WINDOW_FRAMES, OVERLAP_FRAMES):
-            part = audio[sample_at(span.start, self.fps) : sample_at(span.stop, self.fps)]
-            z = self._window(part, persona, seeds, span.start, span.stop - span.start, grid)
-            fresh = z * self.std + self.mean
+            count = span.stop - span.start
+            first = sample_at(span.start, self.fps)
+            # At most what `count` frames cover, so that engines may derive `count` from it.
+            part = audio[first : first + sample_at(count, self.fps)]
+            noise = seeded_noise(seeds, count, channels, start_frame=span.start)
+            fresh = self.engine.sample(part, persona, level * noise, steps)
             if span.overlap:
-                before = torch.from_numpy(out[:, span.start : span.start + span.overlap])
+                before = out[:, span.start : span.start + span.overlap]
                 fresh[:, : span.overlap] = crossfade(before, fresh[:, : span.overlap])
-            out[:, span.start : span.stop] = fresh.cpu().numpy()
+            out[:, span.start : span.stop] = fresh
         return self.physical(out)
-
-    def _window(
-        self,
-        audio: np.ndarray,
-        persona: Tensor | None,
-        seeds: Sequence[int],
-        start: int,
-        frames: int,
-        grid: Sequence[tuple[float, float]],
-    ) -> Tensor:
-        waveform = torch.from_numpy(np.ascontiguousarray(audio, np.float32))[None]
-        cond = self.denoiser.prepare(Conditions(audio=waveform, persona=persona), frames)
-        count = len(seeds)
-        expand = [
-            None if v is None else v.expand(count, *v.shape[1:]) for v in (cond.audio, cond.persona)
-        ]
-        cond = Conditions(audio=expand[0], persona=expand[1])
-        noise = seeded_noise(seeds, frames, len(self.channels), start_frame=start)
-        return ddim_sample(self.denoiser, noise * float(self.config["noise"]), cond, grid)
 
     def physical(self, values: Float[np.ndarray, "... D"]) -> Float[np.ndarray, "... D"]:
         """Clamp blendshape weights to [0, 1]; rotations (`head...`) are left as they are."""
@@ -251,30 +237,33 @@ def _waveform(audio: str | Path | np.ndarray) -> np.ndarray:
     return load_audio(audio)
 
 
-def load(folder: str | Path) -> Talker:
-    """Load a model folder (`student/`, `teacher/`, a round) for use.
+def load(folder: str | Path, backend: str = "torch") -> Talker:
+    """Load a model folder (`student/`, `teacher/`, a round, an export) for use.
+
+    Args:
+        folder: The model folder.
+        backend: `torch`, or `onnx` for an exported folder, which needs no torch.
 
     Raises:
-        UserError: The folder is missing, foreign or corrupt.
+        UserError: The folder is missing, foreign or corrupt, or lacks what the backend needs.
     """
-    opened = load_artifact(Path(folder))
-    config = opened.config
-    denoiser = cast(Denoiser, opened.modules["denoiser"])
-    if config.get("guidance", 1.0) != 1.0:
-        denoiser = GuidedDenoiser(denoiser, config["guidance"])
+    folder = Path(folder)
+    config = read_config(folder)
+    engine = open_engine(folder, config, backend)
     bank = (
-        PersonaBank.from_state(
-            {k[5:]: v for k, v in opened.tensors.items() if k.startswith("bank.")}, config["bank"]
-        )
-        if "bank" in config
-        else None
+        PersonaBank.from_state(_bank_arrays(folder), config["bank"]) if "bank" in config else None
     )
-    return Talker(
-        denoiser=denoiser.eval(),
-        embedder=cast(PersonaEmbedder | None, opened.modules.get("embedder")),
-        bank=bank,
-        mean=opened.tensors["mean"],
-        std=opened.tensors["std"],
-        config=config,
-        folder=opened.folder,
-    )
+    return Talker(engine=engine, bank=bank, config=config, backend=backend)
+
+
+def _bank_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """Read the embeddings of the bank from the weights, or from the file an export keeps."""
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / (BANK if (folder / BANK).is_file() else WEIGHTS)
+    try:
+        with safe_open(str(path), framework="np") as file:
+            names = [n for n in file.keys() if n.startswith("tensor.bank.")]  # noqa: SIM118
+            return {name.rpartition(".")[2]: file.get_tensor(name) for name in names}
+    except SafetensorError as error:
+        raise UserError(f"{path} is not a complete safetensors file: {error}") from error

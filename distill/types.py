@@ -13,8 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-SAMPLE_RATE_HZ = 16_000
-"""Every waveform inside the toolkit is mono float32 at this rate."""
+from distill.units import SAMPLE_RATE_HZ as SAMPLE_RATE_HZ
 
 T = TypeVar("T", bound="Movable")
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +28,9 @@ def spans(frames: int, window: int, overlap: int) -> Iterator[Span]:
 
 
 def crossfade(
-    before: Float[Tensor, "B N D"], after: Float[Tensor, "B N D"]
-) -> Float[Tensor, "B N D"]:
+    before: Float[np.ndarray, "B N D"], after: Float[np.ndarray, "B N D"]
+) -> Float[np.ndarray, "B N D"]:
     """Blend linearly from `before` to `after`; both ends keep a share of their own side."""
     frames = before.shape[1]
-    ramp = (torch.arange(frames, device=before.device) + 1) / (frames + 1)
-    return before + ramp[:, None].to(before.dtype) * (after - before)
+    ramp = (np.arange(frames) + 1) / (frames + 1)
+    return before + ramp[:, None].astype(before.dtype) * (after - before)

@@ -16,7 +16,7 @@ from jaxtyping import Float32, Num
 from distill.audio.containers import DamagedAudio, read_blocks
 from distill.errors import UserError
 from distill.storage import atomic_path
-from distill.types import SAMPLE_RATE_HZ
+from distill.units import SAMPLE_RATE_HZ
 
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
 LARGEST_SAMPLE = 1e6

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from distill.errors import UserError
-from distill.types import SAMPLE_RATE_HZ
+from distill.units import SAMPLE_RATE_HZ
 
 _BROADCAST_BASES = (24, 30, 48, 60, 120)
 _MAX_FPS = 1000

@@ -11,8 +11,6 @@ from distill.diffusion.schedule import CosineSchedule
 from distill.protocols import Denoiser
 from distill.types import Conditions
 
-NOISE_BLOCK_FRAMES = 256
-
 
 def predict_x0(
     model: Denoiser, z: Float[Tensor, "B F D"], t: Float[Tensor, " B"], cond: Conditions
@@ -79,25 +77,3 @@ def ddim_sample(
         if s > 0:
             z = ddim_step(z, x0, t_b, s_b, model.schedule)
     return x0
-
-
-def seeded_noise(
-    seeds: Sequence[int], frames: int, motion_dim: int, *, start_frame: int = 0
-) -> Float[Tensor, "B F D"]:
-    """Gaussian noise in which row i depends on seed i and on the absolute frame only.
-
-    A window cut from a long clip therefore sees the noise that the whole clip would have seen.
-    """
-    first = start_frame // NOISE_BLOCK_FRAMES
-    last = (start_frame + frames - 1) // NOISE_BLOCK_FRAMES
-    offset = start_frame - first * NOISE_BLOCK_FRAMES
-    rows = []
-    for seed in seeds:
-        blocks = [_noise_block(seed, block, motion_dim) for block in range(first, last + 1)]
-        rows.append(torch.cat(blocks)[offset : offset + frames])
-    return torch.stack(rows)
-
-
-def _noise_block(seed: int, block: int, motion_dim: int) -> Tensor:
-    rng = torch.Generator().manual_seed((seed * 1_000_003 + block * 7_919 + 1) % 2**63)
-    return torch.randn(NOISE_BLOCK_FRAMES, motion_dim, generator=rng)

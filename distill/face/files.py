@@ -1,22 +1,25 @@
 """Motion files: Live Link Face csv, npz, mp4 and gif, chosen by suffix."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 
 from distill.errors import UserError
 from distill.face.livelink import read_livelink_csv, write_livelink_csv
 from distill.face.names import ARKIT_CHANNELS
-from distill.face.space import MotionSpace
-from distill.face.video import write_gif, write_mp4
 from distill.storage import atomic_path
 
-__all__ = ["MotionFile", "read_livelink_csv", "read_npz", "write_motion"]
+if TYPE_CHECKING:
+    import distill.face.space
 
-SUFFIXES = (".csv", ".npz", ".mp4", ".gif")
+__all__ = ["MotionFile", "read_livelink_csv", "read_npz", "write_curves", "write_motion"]
+
+CURVES = (".csv", ".npz")
+SUFFIXES = (*CURVES, ".mp4", ".gif")
 UNITS = "ARKit weights 0..1, head rotation in radians"
 
 MotionFile = dict[str, object]
@@ -37,8 +40,8 @@ def check_suffix(path: str | Path) -> str:
 
 def write_motion(
     path: str | Path,
-    motion: Float[np.ndarray, "F D"] | Float[Tensor, "F D"],
-    space: MotionSpace,
+    motion: Float[np.ndarray, "F D"],
+    space: "distill.face.space.MotionSpace",
     *,
     audio: Float[np.ndarray, " S"] | None = None,
     title: str | None = None,
@@ -54,27 +57,53 @@ def write_motion(
         UserError: Unknown suffix, empty or non-finite motion, wrong channels, unwritable folder.
     """
     suffix = check_suffix(path)
-    values = np.asarray(motion.detach().cpu() if isinstance(motion, Tensor) else motion, np.float32)
-    if len(values) == 0 or values.shape[1] != space.motion_dim or not np.isfinite(values).all():
-        raise UserError(
-            f"cannot write motion of shape {values.shape} to {path}; it must have at least one "
-            f"frame, {space.motion_dim} channels and finite values only"
-        )
-    if suffix == ".csv":
-        if space.channels != ARKIT_CHANNELS:
-            raise UserError(f"rig {space.rig.name!r} has no ARKit channels; write {path} as .npz")
-        write_livelink_csv(path, values, space.fps)
+    if suffix in CURVES:
+        write_curves(path, motion, space.channels, fps=space.fps, rig=space.rig.name)
         return
+    from distill.face.video import write_gif, write_mp4
+
+    values = _checked(path, motion, space.channels)
     with atomic_path(Path(path)) as temporary:
-        if suffix == ".npz":
-            np.savez_compressed(
-                temporary, motion=values, names=np.array(space.channels), fps=np.float64(space.fps),
-                units=np.array(UNITS), rig=np.array(space.rig.name),
-            )  # fmt: skip
-        elif suffix == ".mp4":
+        if suffix == ".mp4":
             write_mp4(temporary, values, space, audio=audio, title=title, size=(size, size))
         else:
             write_gif(temporary, values, space, size=(size, size))
+
+
+def write_curves(
+    path: str | Path,
+    motion: Float[np.ndarray, "F D"],
+    channels: Sequence[str],
+    *,
+    fps: float,
+    rig: str,
+) -> None:
+    """Write raw motion as csv or npz, atomically; needs neither the rig's geometry nor torch.
+
+    Raises:
+        UserError: Empty or non-finite motion, wrong channels, unwritable folder.
+    """
+    values = _checked(path, motion, channels)
+    if Path(path).suffix.lower() == ".csv":
+        if tuple(channels) != ARKIT_CHANNELS:
+            raise UserError(f"rig {rig!r} has no ARKit channels; write {path} as .npz")
+        write_livelink_csv(path, values, fps)
+        return
+    with atomic_path(Path(path)) as temporary:
+        np.savez_compressed(
+            temporary, motion=values, names=np.array(channels), fps=np.float64(fps),
+            units=np.array(UNITS), rig=np.array(rig),
+        )  # fmt: skip
+
+
+def _checked(path: str | Path, motion: np.ndarray, channels: Sequence[str]) -> np.ndarray:
+    values = np.asarray(motion, np.float32)
+    if len(values) == 0 or values.shape[1] != len(channels) or not np.isfinite(values).all():
+        raise UserError(
+            f"cannot write motion of shape {values.shape} to {path}; it must have at least one "
+            f"frame, {len(channels)} channels and finite values only"
+        )
+    return values
 
 
 def read_npz(path: str | Path) -> MotionFile:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from distill.errors import UserError
 from distill.face.render import render_frames
 from distill.face.space import MotionSpace
-from distill.types import SAMPLE_RATE_HZ
+from distill.units import SAMPLE_RATE_HZ
 
 AUDIO_HZ = 48_000
 AAC_PRIMING = 1024

@@ -17,6 +17,7 @@ from distill.audio.cache import FeatureCache
 from distill.audio.encoders import build_encoder
 from distill.audio.frozen import FrozenEncoder
 from distill.data.corpus import Labels
+from distill.engines.eager import EagerEmbedder
 from distill.errors import UserError
 from distill.face.rigs import load_rig
 from distill.face.space import MotionSpace
@@ -54,8 +55,10 @@ class PersonaModel:
     def embed(self, audio: np.ndarray) -> tuple[Tensor, Tensor]:
         """Return (identity, emotion) of a recording (S,); silence has the bank's centre."""
         if np.abs(audio).max() <= SILENCE_PEAK:
-            return self.bank.average_identity, self.bank.neutral_emotion
-        return self.bank.from_audio(self.embedder, audio)
+            pair = self.bank.average_identity, self.bank.neutral_emotion
+        else:
+            pair = self.bank.from_audio(EagerEmbedder(self.embedder), audio)
+        return torch.from_numpy(pair[0]), torch.from_numpy(pair[1])
 
     @torch.no_grad()
     def of_audio(self, audio: np.ndarray) -> Tensor:
@@ -169,8 +172,8 @@ def save_model(
     if personas is not None:
         embedder = personas.network
         modules["embedder"] = (embedder.family, embedder.kwargs, embedder.module)
-        bank_tensors, config["bank"] = personas.bank.state()
-        tensors |= {f"bank.{key}": value for key, value in bank_tensors.items()}
+        arrays, config["bank"] = personas.bank.state()
+        tensors |= {f"bank.{key}": torch.from_numpy(value) for key, value in arrays.items()}
     header = {
         "family": network.family,
         "steps": str(steps),

@@ -9,7 +9,7 @@ from torch import Tensor
 from distill.artifact import load_artifact, save_artifact
 from distill.data.batches import PersonaTable
 from distill.data.corpus import split
-from distill.persona import PersonaBank
+from distill.persona import PersonaBank, unit
 from distill.pipeline.build import Network, PersonaModel, build_personalizer
 from distill.pipeline.context import Context
 from distill.types import Clip
@@ -67,10 +67,9 @@ def _reload(context: Context) -> Network:
 def _bank(context: Context, network: Network) -> PersonaBank:
     emotions = context.labels.emotions or ("neutral",)
     state = network.module.state_dict()
-    unit = torch.nn.functional.normalize
     return PersonaBank(
-        identity=unit(state["identity_bank"].clone(), dim=-1),
-        emotion=unit(state["emotion_bank"].clone(), dim=-1),
+        identity=unit(state["identity_bank"].numpy()),
+        emotion=unit(state["emotion_bank"].numpy()),
         identities=context.labels.speakers,
         emotions=emotions,
     )
@@ -98,10 +97,12 @@ def retrieval(context: Context, personas: PersonaModel) -> dict[str, float]:
         if not clips:
             continue
         identity, emotion = embed_clips(context, personas, clips)
-        who = [personas.bank.match(e) == c.speaker for e, c in zip(identity, clips, strict=True)]
-        how = [
-            personas.bank.match_emotion(e) == c.emotion for e, c in zip(emotion, clips, strict=True)
+        bank, rows = personas.bank, zip(identity.numpy(), emotion.numpy(), clips, strict=True)
+        hits = [
+            (bank.match(who) == clip.speaker, bank.match_emotion(how) == clip.emotion)
+            for who, how, clip in rows
         ]
-        found |= {f"{name}/identity_top1": float(np.mean(who))}
-        found |= {f"{name}/emotion_top1": float(np.mean(how))}
+        found[f"{name}/identity_top1"], found[f"{name}/emotion_top1"] = map(
+            float, np.mean(hits, axis=0)
+        )
     return found

@@ -77,6 +77,12 @@ def not_finite(folder):
     save_file(weights, folder / WEIGHTS)
 
 
+def tampered(folder):
+    weights = load_file(folder / WEIGHTS)
+    weights["denoiser.out.bias"][0] += 1e-3
+    save_file(weights, folder / WEIGHTS)
+
+
 def pickled(folder):
     torch.save({"x": torch.zeros(1)}, folder / WEIGHTS)
 
@@ -87,6 +93,7 @@ def pickled(folder):
         (truncate, "not a complete safetensors file"),
         (foreign, "do not fit"),
         (not_finite, "non-finite values in 'denoiser.out.bias'"),
+        (tampered, "changed or damaged"),
         (pickled, "not a complete safetensors file"),
         (lambda f: (f / WEIGHTS).unlink(), "does not exist"),
         (lambda f: (f / CONFIG).unlink(), "not a model folder"),

@@ -1,7 +1,7 @@
 import itertools
 
+import numpy as np
 import pytest
-import torch
 
 from distill.windowing import crossfade, spans
 
@@ -17,6 +17,6 @@ def test_spans_cover_every_frame_and_overlap_as_said(frames):
 
 
 def test_crossfade_of_equal_streams_changes_nothing_and_else_moves_steadily():
-    a, b = torch.zeros(1, 4, 2), torch.ones(1, 4, 2)
-    assert torch.equal(crossfade(b, b), b)
-    torch.testing.assert_close(crossfade(a, b)[0, :, 0], torch.tensor([0.2, 0.4, 0.6, 0.8]))
+    a, b = np.zeros((1, 4, 2)), np.ones((1, 4, 2))
+    assert np.array_equal(crossfade(b, b), b)
+    np.testing.assert_allclose(crossfade(a, b)[0, :, 0], [0.2, 0.4, 0.6, 0.8])

@@ -73,7 +73,7 @@ def test_persona_emotion_strength_and_seed_reach_the_curves(finished, voice, tmp
         (["missing.wav"], "does not exist"),
         (["a.wav", "--persona", "nobody"], "unknown persona 'nobody'"),
         (["a.wav", "--emotion", "hungry"], "unknown emotion 'hungry'"),
-        (["a.wav", "--backend", "onnx"], "not part of this version yet"),
+        (["a.wav", "--backend", "onnx"], "python -m distill.export"),
         (["a.wav", "--out", "x.docx"], "unknown format"),
         (["a.wav", "b.wav", "--out", "x.csv"], "one file for 2 inputs"),
         (["a.wav", "--steps", "9"], "distilled for 2 step"),

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from distill.diffusion.guidance import GuidedDenoiser
-from distill.diffusion.sampling import ddim_sample, ddim_step, seeded_noise
+from distill.diffusion.sampling import ddim_sample, ddim_step
 from distill.diffusion.schedule import CosineSchedule, step_grid
 from distill.types import Conditions
 from tests.worlds import Exact, Gaussian, PointMass
@@ -28,25 +28,6 @@ def test_a_step_of_no_time_changes_nothing():
     z, t = torch.randn(3, 4, 3).double(), torch.tensor([0.3, 0.6, 0.9]).double()
     x0 = torch.randn_like(z)
     torch.testing.assert_close(ddim_step(z, x0, t, t, CosineSchedule()), z)
-
-
-def test_a_sample_depends_on_its_own_seed_only():
-    alone = seeded_noise([7], 300, 5)
-    together = seeded_noise([3, 7, 11], 300, 5)
-    assert torch.equal(together[1], alone[0])
-    assert not torch.equal(together[0], together[1])
-
-
-@pytest.mark.parametrize(("start", "frames"), [(0, 10), (100, 300), (255, 2), (512, 256)])
-def test_noise_of_a_window_is_the_noise_of_the_whole(start, frames):
-    whole = seeded_noise([5], 1000, 4)
-    window = seeded_noise([5], frames, 4, start_frame=start)
-    assert torch.equal(window, whole[:, start : start + frames])
-
-
-def test_noise_is_standard_normal():
-    noise = seeded_noise(range(8), 2000, 10)
-    assert abs(noise.mean()) < 0.01 and abs(noise.std() - 1) < 0.01
 
 
 class Heard(Exact):

@@ -1,0 +1,51 @@
+"""The interface between a talker and whatever runs its networks, in numpy float32 throughout."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+from distill.errors import UserError
+from distill.persona import VoiceEmbedder
+
+BACKENDS = ("torch", "onnx")
+
+
+@runtime_checkable
+class Engine(VoiceEmbedder, Protocol):
+    """The networks of one model.
+
+    Attributes:
+        params: Number of parameters, personalizer included.
+        bytes: Size of the files it needs.
+        calls_per_step: Network calls that one sampler step takes.
+    """
+
+    params: int
+    bytes: int
+    calls_per_step: int
+
+    def sample(
+        self,
+        audio: Float[np.ndarray, " S"],
+        persona: Float[np.ndarray, "1 E"] | None,
+        noise: Float[np.ndarray, "B F D"],
+        steps: int,
+    ) -> Float[np.ndarray, "B F D"]:
+        """Turn noise into motion in rig units; `audio` covers exactly the F frames."""
+        ...
+
+
+def open_engine(folder: Path, config: Mapping[str, Any], backend: str) -> Engine:
+    """Load the networks of a model folder; only the chosen backend is imported.
+
+    Raises:
+        UserError: The backend is unknown, or the files it needs are missing or damaged.
+    """
+    if backend == "torch":
+        from distill.engines.eager import open_eager
+
+        return open_eager(folder)
+    raise UserError(f"backend={backend} is unknown; use one of {', '.join(BACKENDS)}")

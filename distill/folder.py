@@ -1,0 +1,47 @@
+"""A model folder seen from outside: its config, its file names and their hashes."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from distill.errors import UserError
+from distill.storage import read_json
+
+FORMAT = 1
+WEIGHTS, CONFIG, CARD, BANK = "model.safetensors", "config.json", "README.md", "bank.safetensors"
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the config of a model folder.
+
+    Raises:
+        UserError: The folder is no model folder, or of another format.
+    """
+    path = Path(folder) / CONFIG
+    if not path.is_file():
+        raise UserError(f"{folder} is not a model folder: it has no {CONFIG}")
+    config = read_json(path)
+    if not isinstance(config, dict) or config.get("format") != FORMAT or "modules" not in config:
+        raise UserError(f"{path} is not a model config of format {FORMAT}")
+    return config
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_digest(path: Path, digest: str) -> None:
+    """Refuse a file that is not the one its config was written with.
+
+    Raises:
+        UserError: The file is missing, or its SHA-256 is another.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; fetch or export the model folder again")
+    if file_digest(path) != digest:
+        raise UserError(
+            f"{path} was changed or damaged (its SHA-256 is not the one in {CONFIG}); "
+            "fetch or export the model folder again"
+        )
