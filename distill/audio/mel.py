@@ -5,6 +5,7 @@ features as a file.
 """
 
 import math
+from fractions import Fraction
 
 import torch
 from jaxtyping import Float
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from distill.audio.frames import exact_fps
-from distill.types import SAMPLE_RATE_HZ
+from distill.audio.spectrum import periodic_windows, spectral_product
+from distill.units import SAMPLE_RATE_HZ
 
 WINDOW_SAMPLES = 400
 FFT_SAMPLES = 512
@@ -63,7 +65,6 @@ class LogMel(nn.Module):
 
     window: Tensor
     filters: Tensor
-    release: Tensor
 
     def __init__(self, fps: float | int, per_frame: int = 4, mels: int = 80) -> None:
         super().__init__()
@@ -74,12 +75,9 @@ class LogMel(nn.Module):
         window = functional.pad(torch.hann_window(WINDOW_SAMPLES).double(), (edge, edge))
         # With this scale the bands of a signal add up to its mean square.
         window = window / torch.sqrt(window.square().sum() * FFT_SAMPLES / 2)
-        age_s = torch.arange(self.memory_frames, -1, -1, dtype=torch.float64) / float(self.fps)
-        release = -age_s * LEVEL_RELEASE_DB_PER_S * _NATS_PER_DB
+        self.release = LEVEL_RELEASE_DB_PER_S * _NATS_PER_DB / float(self.fps)
         self.register_buffer("window", window.float(), persistent=False)
-        both_parts = mel_filters(mels).T.repeat_interleave(2, dim=0)
-        self.register_buffer("filters", both_parts.contiguous(), persistent=False)
-        self.register_buffer("release", release.float(), persistent=False)
+        self.register_buffer("filters", mel_filters(mels).T.contiguous(), persistent=False)
 
     def forward(self, audio: Float[Tensor, "B S"], frames: int) -> Float[Tensor, "B F M"]:
         """Return features of the first `frames` motion frames; audio beyond the end is silence."""
@@ -91,32 +89,33 @@ class LogMel(nn.Module):
 
     def _band_power(self, audio: Float[Tensor, "B S"], frames: int) -> Float[Tensor, "B F J M"]:
         """Return the power in each band of each window."""
-        starts = self._starts(frames, audio.device)
-        half = FFT_SAMPLES // 2
-        needed = self._centre(frames * self.per_frame) + half
-        padded = functional.pad(audio, (half, max(0, needed - audio.shape[1])))
-        windows = padded.unfold(1, FFT_SAMPLES, 1)[:, starts].mul_(self.window)
-        spectrum = torch.view_as_real(torch.fft.rfft(windows)).flatten(2)
-        power = (spectrum * spectrum) @ self.filters
+        spacing = Fraction(SAMPLE_RATE_HZ) / (self.fps * self.per_frame)
+        windows = periodic_windows(
+            functional.pad(audio, (FFT_SAMPLES // 2, 0)),  # a start is now where a centre was
+            first=[self._centre(index) for index in range(spacing.denominator)],
+            period=spacing.numerator,
+            count=frames * self.per_frame,
+            length=FFT_SAMPLES,
+        )
+        power = spectral_product(windows * self.window, self.filters)
         return power.unflatten(1, (frames, self.per_frame))
 
     def _centre(self, index: int) -> int:
-        """Return the sample nearest to the centre of window `index`, in exact integers."""
+        """Return the sample nearest to the centre of window `index`, in exact integers.
+
+        Centres repeat: `spacing.denominator` windows further they are `spacing.numerator` samples
+        later, where `spacing` is the exact distance of two windows.
+        """
         numerator, denominator = self.fps.numerator, self.fps.denominator
         step = 2 * self.per_frame * numerator
         return ((2 * index + 1) * SAMPLE_RATE_HZ * denominator + step // 2) // step
-
-    def _starts(self, frames: int, device: torch.device) -> Tensor:
-        """Return where each window starts in audio padded by half an FFT."""
-        index = torch.arange(frames * self.per_frame, device=device)
-        numerator, denominator = self.fps.numerator, self.fps.denominator
-        step = 2 * self.per_frame * numerator
-        return ((2 * index + 1) * (SAMPLE_RATE_HZ * denominator) + step // 2) // step
 
     def _reference(self, power: Float[Tensor, "B F J M"]) -> Float[Tensor, "B F"]:
         """Return the log level that features are relative to: a peak that decays, causal."""
         floor = LEVEL_FLOOR_DB * _NATS_PER_DB
         level = torch.log(power.sum(-1).mean(-1) + 1e-12).clamp(min=floor)
-        history = functional.pad(level, (self.memory_frames, 0), value=floor)
-        faded = history.unfold(1, self.memory_frames + 1, 1) + self.release
-        return faded.amax(-1).clamp(min=floor)
+        # max_j level[k - j] - j release, as a plain sliding maximum of level[i] + i release.
+        fade = self.release * torch.arange(level.shape[1], device=level.device)
+        risen = functional.pad(level + fade, (self.memory_frames, 0), value=floor)
+        peak = functional.max_pool1d(risen[:, None], self.memory_frames + 1, 1)[:, 0]
+        return (peak - fade).clamp(min=floor)

@@ -100,9 +100,9 @@ class ConditionedDenoiser(Denoiser):
         past = 0
         if cond.history is not None:
             past = cond.history.shape[1]
-            silence = self.audio_in(self.null_audio.expand(len(z), past, -1))
+            silence = self.audio_in(self.null_audio.expand(z.shape[0], past, -1))
             h = torch.cat([self.motion_in(cond.history) + silence + self.history_flag, h], dim=1)
-        persona = self.persona.or_null(cond, len(z))
+        persona = self.persona.or_null(cond, z.shape[0])
         c = torch.nn.functional.silu(self.step(t) + persona)
         h = self.trunk(h + self.posture_in(persona)[:, None], c)[:, past:]
         shift, scale = self.out_modulation(c)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d, pad
 
+from distill.audio.spectrum import periodic_windows, spectral_product
 from distill.types import SAMPLE_RATE_HZ
 
 FPS = 25.0
@@ -16,7 +17,8 @@ FRAME_SAMPLES = 640
 
 def _frames(audio: Tensor, frames: int) -> Tensor:
     """Cut or zero-pad (B S) to exactly `frames` feature frames."""
-    return pad(audio, (0, frames * FRAME_SAMPLES - audio.shape[1]))
+    samples = frames * FRAME_SAMPLES
+    return pad(audio, (0, samples))[:, :samples]
 
 
 class Loudness(nn.Module):
@@ -40,7 +42,6 @@ class Correlogram(nn.Module):
 
     window: Tensor
     table: Tensor
-    weight: Tensor
 
     def __init__(self, low_hz: float = 60.0, high_hz: float = 450.0, lags: int = 48) -> None:
         super().__init__()
@@ -53,17 +54,20 @@ class Correlogram(nn.Module):
         weight[0] = weight[-1] = 1.0
         angle = 2 * math.pi * bins[:, None] * (rate_hz / pitch_hz)[None, :] / self.fft
         self.register_buffer("window", torch.hann_window(256, periodic=False), persistent=False)
-        table = (weight[:, None] * angle.cos()).float()
-        self.register_buffer("table", table, persistent=False)
-        self.register_buffer("weight", weight.float(), persistent=False)
+        table = torch.cat([angle.cos(), torch.ones_like(angle[:, :1])], dim=1)  # last: lag zero
+        self.register_buffer("table", (weight[:, None] * table).float(), persistent=False)
 
     def forward(self, audio: Float[Tensor, "B S"], frames: int) -> Float[Tensor, "B F D"]:
         """Return values in [-1, 1]."""
         slow = avg_pool1d(_frames(audio, frames).unsqueeze(1), 4).squeeze(1)
-        margin = self.window_samples - self.hop_samples
-        slow = pad(slow, (margin // 2, margin - margin // 2))
-        windows = slow.unfold(1, self.window_samples, self.hop_samples) * self.window
-        power = torch.fft.rfft(windows, self.fft).abs().pow(2 / 3)
-        total = power @ self.weight
-        lags = (power @ self.table) / (total.unsqueeze(-1) + 0.05)
+        windows = periodic_windows(
+            pad(slow, ((self.window_samples - self.hop_samples) // 2, 0)),
+            first=(0,),
+            period=self.hop_samples,
+            count=2 * frames,
+            length=self.window_samples,
+        )
+        windows = pad(windows * self.window, (0, self.fft - self.window_samples))
+        lags = spectral_product(windows, self.table, exponent=1 / 3)
+        lags = lags[..., :-1] / (lags[..., -1:] + 0.05)
         return lags.reshape(len(audio), frames, self.out_dim)

@@ -103,7 +103,7 @@ class Personalizer(PersonaEmbedder):
         frames = max(1, -(-audio.shape[1] // FRAME_SAMPLES))
         place = torch.arange(frames, device=audio.device)
         if samples is None:
-            mask = place.expand(len(audio), -1) >= 0
+            mask = place.expand(audio.shape[0], -1) >= 0
         else:
             within = torch.arange(audio.shape[1], device=audio.device)
             audio = audio * (within < samples[:, None])
