@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from distill.audio.frames import exact_fps
-from distill.audio.spectrum import periodic_windows, spectral_product
+from distill.audio.spectrum import SpectralProduct, periodic_windows
 from distill.units import SAMPLE_RATE_HZ
 
 WINDOW_SAMPLES = 400
@@ -60,16 +60,20 @@ class LogMel(nn.Module):
 
     Attributes:
         out_dim: Features per motion frame, `per_frame * mels`.
+        first: Centres of the first windows; then they repeat, `period` samples later each time.
+        period: See `first`.
         memory_frames: Motion frames before k that frame k's reference level depends on.
     """
 
     window: Tensor
-    filters: Tensor
 
     def __init__(self, fps: float | int, per_frame: int = 4, mels: int = 80) -> None:
         super().__init__()
         self.fps, self.per_frame, self.mels = exact_fps(fps), per_frame, mels
         self.out_dim = per_frame * mels
+        spacing = Fraction(SAMPLE_RATE_HZ) / (self.fps * per_frame)
+        self.period = spacing.numerator
+        self.first = tuple(self._centre(index) for index in range(spacing.denominator))
         self.memory_frames = math.ceil(LEVEL_MEMORY_S * self.fps)
         edge = (FFT_SAMPLES - WINDOW_SAMPLES) // 2
         window = functional.pad(torch.hann_window(WINDOW_SAMPLES).double(), (edge, edge))
@@ -77,35 +81,32 @@ class LogMel(nn.Module):
         window = window / torch.sqrt(window.square().sum() * FFT_SAMPLES / 2)
         self.release = LEVEL_RELEASE_DB_PER_S * _NATS_PER_DB / float(self.fps)
         self.register_buffer("window", window.float(), persistent=False)
-        self.register_buffer("filters", mel_filters(mels).T.contiguous(), persistent=False)
+        self.bands = SpectralProduct(mel_filters(mels).T.contiguous())
 
     def forward(self, audio: Float[Tensor, "B S"], frames: int) -> Float[Tensor, "B F M"]:
         """Return features of the first `frames` motion frames; audio beyond the end is silence."""
         with torch.autocast(audio.device.type, enabled=False):
-            power = self._band_power(audio.float(), frames)
-            reference = self._reference(power)
-            features = torch.log(power * torch.exp(-reference)[..., None, None] + BAND_FLOOR)
-            return (features.flatten(2) - FEATURE_MEAN) / FEATURE_STD
+            return self.of_windows(self.windows(audio.float(), frames))
 
-    def _band_power(self, audio: Float[Tensor, "B S"], frames: int) -> Float[Tensor, "B F J M"]:
-        """Return the power in each band of each window."""
-        spacing = Fraction(SAMPLE_RATE_HZ) / (self.fps * self.per_frame)
-        windows = periodic_windows(
+    def windows(self, audio: Float[Tensor, "B S"], frames: int) -> Float[Tensor, "B N L"]:
+        """Cut the windows of the first `frames` motion frames, `per_frame` each."""
+        return periodic_windows(
             functional.pad(audio, (FFT_SAMPLES // 2, 0)),  # a start is now where a centre was
-            first=[self._centre(index) for index in range(spacing.denominator)],
-            period=spacing.numerator,
+            first=self.first,
+            period=self.period,
             count=frames * self.per_frame,
             length=FFT_SAMPLES,
         )
-        power = spectral_product(windows * self.window, self.filters)
-        return power.unflatten(1, (frames, self.per_frame))
+
+    def of_windows(self, windows: Float[Tensor, "B N L"]) -> Float[Tensor, "B F M"]:
+        """Return the features of windows of audio."""
+        power = self.bands(windows * self.window).unflatten(1, (-1, self.per_frame))
+        reference = self._reference(power)
+        features = torch.log(power * torch.exp(-reference)[..., None, None] + BAND_FLOOR)
+        return (features.flatten(2) - FEATURE_MEAN) / FEATURE_STD
 
     def _centre(self, index: int) -> int:
-        """Return the sample nearest to the centre of window `index`, in exact integers.
-
-        Centres repeat: `spacing.denominator` windows further they are `spacing.numerator` samples
-        later, where `spacing` is the exact distance of two windows.
-        """
+        """Return the sample nearest to the centre of window `index`, in exact integers."""
         numerator, denominator = self.fps.numerator, self.fps.denominator
         step = 2 * self.per_frame * numerator
         return ((2 * index + 1) * SAMPLE_RATE_HZ * denominator + step // 2) // step

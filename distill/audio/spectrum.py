@@ -5,12 +5,11 @@ slices of a reshaped signal, and an exported spectrum is a few small matrix prod
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 RADIX = 16
@@ -34,58 +33,75 @@ def periodic_windows(
     return windows.flatten(1, 2)[:, :count]
 
 
-def spectral_product(
-    windows: Float[Tensor, "... N"], weights: Float[Tensor, "K M"], exponent: float = 1.0
-) -> Float[Tensor, "... M"]:
-    """Return sum_k |X_k|^(2 exponent) weights_k over the bins k = 0 ... N / 2 of each window."""
-    if torch.compiler.is_exporting():
-        power, order = _power_by_products(windows)
-        nothing = weights.new_zeros(1, weights.shape[1])
-        weights = torch.cat([weights, nothing])[order.to(weights.device)]
-        return (power if exponent == 1.0 else power.pow(exponent)) @ weights
-    spectrum = torch.fft.rfft(windows)
-    if exponent != 1.0:
-        return spectrum.abs().pow(2 * exponent) @ weights
-    parts = torch.view_as_real(spectrum).flatten(-2)  # both parts at once: faster than adding them
-    return (parts * parts) @ weights.repeat_interleave(2, dim=0)
+class SpectralProduct(nn.Module):
+    """Sums sum_k |X_k|^(2 exponent) w_k over the bins k = 0 ... N / 2 of windows of N samples.
 
+    Exported, the transform is two steps of the Cooley-Tukey factorization: with n = B a + b and
+    k = c + A d, A = 16 and B = N / A, one over a for every b, then one over b with its twiddle
+    factors for every c. c from 0 to A / 2 is enough for a real signal: bin N - k has the power of
+    bin k.
 
-def _power_by_products(windows: Float[Tensor, "... N"]) -> tuple[Tensor, Tensor]:
-    """Return the power in bins of an order of its own, and what bin each one is (K: not wanted).
-
-    Two steps of the Cooley-Tukey factorization: with n = B a + b and k = c + A d, A = 16 and
-    B = N / A, a transform over a for every b, then one over b with its twiddle factors for every
-    c. c from 0 to A / 2 is enough for a real signal: bin N - k has the power of bin k.
+    Attributes:
+        weights: w, (K M).
     """
-    size = windows.shape[-1]
-    across, kept = size // RADIX, RADIX // 2 + 1
-    over_a, over_b, order = (table.to(windows.device) for table in _tables(size))
-    by_c = torch.matmul(over_a, windows.reshape(-1, RADIX, across))
-    parts = torch.matmul(by_c.reshape(-1, kept, 2 * across).transpose(0, 1), over_b)
-    squares = parts * parts
-    power = (squares[..., :across] + squares[..., across:]).transpose(0, 1)
-    return power.reshape(*windows.shape[:-1], kept * across), order
+
+    weights: Tensor
+    both_parts: Tensor
+    over_a: Tensor
+    over_b: Tensor
+    by_c: Tensor
+
+    def __init__(self, weights: Float[Tensor, "K M"], exponent: float = 1.0) -> None:
+        super().__init__()
+        self.exponent = exponent
+        size = 2 * (len(weights) - 1)
+        over_a, over_b, order = _tables(size)
+        nothing = torch.zeros_like(weights[:1])
+        buffers = {
+            "weights": weights,
+            "both_parts": weights.repeat_interleave(2, dim=0),
+            "over_a": torch.from_numpy(over_a),
+            "over_b": torch.from_numpy(over_b),
+            "by_c": torch.cat([weights, nothing])[torch.from_numpy(order)],
+        }
+        for name, buffer in buffers.items():
+            self.register_buffer(name, buffer, persistent=False)
+
+    def forward(self, windows: Float[Tensor, "... N"]) -> Float[Tensor, "... M"]:
+        """Return the sums."""
+        if torch.compiler.is_exporting():
+            return self.by_products(windows)
+        spectrum = torch.fft.rfft(windows)
+        if self.exponent != 1.0:
+            return spectrum.abs().pow(2 * self.exponent) @ self.weights
+        parts = torch.view_as_real(spectrum).flatten(-2)  # faster than adding the squares first
+        return (parts * parts) @ self.both_parts
+
+    def by_products(self, windows: Float[Tensor, "... N"]) -> Float[Tensor, "... M"]:
+        """Return the same by matrix products alone, which is what is exported."""
+        across, kept = self.over_b.shape[-1] // 2, RADIX // 2 + 1
+        by_c = torch.matmul(self.over_a, windows.reshape(-1, RADIX, across))
+        parts = torch.matmul(by_c.reshape(-1, kept, 2 * across).transpose(0, 1), self.over_b)
+        squares = parts * parts
+        power = (squares[..., :across] + squares[..., across:]).transpose(0, 1)
+        if self.exponent != 1.0:
+            power = power.pow(self.exponent)
+        return power.reshape(*windows.shape[:-1], kept * across) @ self.by_c
 
 
-@lru_cache(maxsize=4)
-def _tables(size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the transform over a (2C A), those over b (C 2B 2B), and the bins in their order."""
+def _tables(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the transforms over a (2C A) and b (C 2B 2B), and the bin at each place (K: none)."""
     across = size // RADIX
     a, b, c = np.arange(RADIX), np.arange(across), np.arange(RADIX // 2 + 1)
     over_a = np.exp(-2j * np.pi * np.outer(c, a) / RADIX)
     over_a = np.stack([over_a.real, over_a.imag], 1).reshape(-1, RADIX)
     bins = c[:, None] + RADIX * b
     turn = np.exp(-2j * np.pi * b[None, :, None] * bins[:, None, :] / size)
-    over_b = np.concatenate(
-        [
-            np.concatenate([turn.real, turn.imag], 2),
-            np.concatenate([-turn.imag, turn.real], 2),
-        ],
-        1,
-    )
+    to_real = np.concatenate([turn.real, -turn.imag], 1)
+    to_imag = np.concatenate([turn.imag, turn.real], 1)
+    over_b = np.concatenate([to_real, to_imag], 2)
     order = np.minimum(bins, size - bins).reshape(-1)
     again = np.ones(len(order), bool)
     again[np.unique(order, return_index=True)[1]] = False
     order[again] = size // 2 + 1
-    tables = (over_a.astype(np.float32), over_b.astype(np.float32), order)
-    return tuple(torch.from_numpy(table) for table in tables)  # type: ignore[return-value]
+    return over_a.astype(np.float32), over_b.astype(np.float32), order

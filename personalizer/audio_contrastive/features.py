@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d, pad
 
-from distill.audio.spectrum import periodic_windows, spectral_product
+from distill.audio.spectrum import SpectralProduct, periodic_windows
 from distill.types import SAMPLE_RATE_HZ
 
 FPS = 25.0
@@ -41,7 +41,6 @@ class Correlogram(nn.Module):
     """
 
     window: Tensor
-    table: Tensor
 
     def __init__(self, low_hz: float = 60.0, high_hz: float = 450.0, lags: int = 48) -> None:
         super().__init__()
@@ -55,7 +54,7 @@ class Correlogram(nn.Module):
         angle = 2 * math.pi * bins[:, None] * (rate_hz / pitch_hz)[None, :] / self.fft
         self.register_buffer("window", torch.hann_window(256, periodic=False), persistent=False)
         table = torch.cat([angle.cos(), torch.ones_like(angle[:, :1])], dim=1)  # last: lag zero
-        self.register_buffer("table", (weight[:, None] * table).float(), persistent=False)
+        self.lags = SpectralProduct((weight[:, None] * table).float(), exponent=1 / 3)
 
     def forward(self, audio: Float[Tensor, "B S"], frames: int) -> Float[Tensor, "B F D"]:
         """Return values in [-1, 1]."""
@@ -68,6 +67,6 @@ class Correlogram(nn.Module):
             length=self.window_samples,
         )
         windows = pad(windows * self.window, (0, self.fft - self.window_samples))
-        lags = spectral_product(windows, self.table, exponent=1 / 3)
+        lags = self.lags(windows)
         lags = lags[..., :-1] / (lags[..., -1:] + 0.05)
         return lags.reshape(len(audio), frames, self.out_dim)

@@ -1,0 +1,3 @@
+"""x"""
+
+VOICE_BLOCK_SAMPLES = 640
