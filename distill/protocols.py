@@ -37,6 +37,7 @@ class Denoiser(nn.Module, ABC):
         motion_dim: Channels per motion frame, D.
         audio_dim: Features per frame after `prepare`, A.
         persona_dim: Size of the personalized embedding after `prepare`.
+        hidden: Channels of the noisy motion that do not reach the network.
     """
 
     prediction: Prediction
@@ -44,6 +45,7 @@ class Denoiser(nn.Module, ABC):
     motion_dim: int
     audio_dim: int
     persona_dim: int
+    hidden: tuple[int, ...] = ()
 
     @abstractmethod
     def prepare(self, cond: Conditions, frames: int) -> Conditions:

@@ -23,7 +23,7 @@ class GuidedDenoiser(Denoiser):
         self.denoiser, self.scale, self.dropped = denoiser, scale, dropped
         self.prediction, self.schedule = denoiser.prediction, denoiser.schedule
         self.motion_dim, self.audio_dim = denoiser.motion_dim, denoiser.audio_dim
-        self.persona_dim = denoiser.persona_dim
+        self.persona_dim, self.hidden = denoiser.persona_dim, denoiser.hidden
 
     def prepare(self, cond: Conditions, frames: int) -> Conditions:
         """Prepare as the wrapped network does."""

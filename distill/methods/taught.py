@@ -76,7 +76,7 @@ class Taught(Objective):
         self.weights, self.loss = weights, MotionLoss(space, losses)
         settled = LossWeights(x0=0.0, lips=1.0, gap=0.5, upper=0.0, velocity=0.0, posture=1.0)
         self.truth = MotionLoss(space, settled if settled_only else losses)
-        self.upper = space.groups["upper"]
+        self.upper, self.hidden = space.groups["upper"], list(student.hidden)
         self.enhancer = enhancer
 
     def train(self, mode: bool = True) -> "Taught":
@@ -103,9 +103,21 @@ class Taught(Objective):
     ) -> dict[str, Float[Tensor, ""]]:
         """Return the terms that all methods share, those that are on: `dis`, `gt` and `pc`.
 
-        `weight` scales each sample's error against its target.
+        Channels whose noise the student does not see have nothing to be distilled: teacher and
+        truth estimate the same mean, truth without error, so it is the target there.
+
+        Args:
+            batch: Real motion and labels.
+            predicted: The student's motion.
+            target: What the method asks for.
+            cond: Conditions as the student prepared them.
+            cond_teacher: Conditions as the teacher prepared them.
+            weight: Scales each sample's error against its target.
         """
         w, mask = self.weights, batch.mask
+        if w.gt and self.hidden:
+            target = target.clone()
+            target[..., self.hidden] = batch.motion[..., self.hidden]
         terms: dict[str, Tensor] = {}
         if w.dis:
             matched = self.loss(predicted, target, mask, weight)

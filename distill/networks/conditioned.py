@@ -57,6 +57,7 @@ class ConditionedDenoiser(Denoiser):
                 f"prediction={prediction} needs to see all noisy motion, but kwargs.hidden keeps "
                 f"{len(hidden)} channels from it; use prediction=x0 or hidden=null"
             )
+        self.hidden = tuple(hidden)
         seen = torch.ones(motion_dim)
         seen[list(hidden)] = 0.0
         self.register_buffer("seen", seen, persistent=False)

@@ -97,6 +97,19 @@ def test_real_upper_face_is_heard_in_the_shrink_round_only(steps, hears):
     assert (after.item() > 1.1 * before.item()) == hears
 
 
+def test_hidden_channels_follow_truth_instead_of_the_teacher():
+    batch, hidden = toy_batch(), list(range(14, 41))
+    module = make_round(toy_student(hidden=hidden), toy_teacher(), shrink=True, steps=(4, 4))
+    motion = batch.motion.clone()
+    motion[..., hidden] += 1.0
+    terms = [
+        terms_of(module, replace(batch, motion=m))["dis"].item() for m in (batch.motion, motion)
+    ]
+    assert terms[1] > 1.1 * terms[0]
+    module.weights = replace(module.weights, gt=0.0)
+    assert terms_of(module, batch)["dis"].item() != pytest.approx(terms[0])
+
+
 def test_clips_of_one_persona_are_no_negatives_of_each_other():
     batch = toy_batch()
     one = torch.zeros_like(batch.speaker)
