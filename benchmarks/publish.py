@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.report import PLOT
 from benchmarks.results import STUDENT, Results, find_row
+from benchmarks.side_by_side import LATENCY, METRICS, SIZE, point, row_name
 from distill.audio.decode import write_wav
 from distill.face.files import write_motion
 from distill.pipeline.opened import OpenedRun
@@ -40,6 +41,7 @@ def publish(opened: OpenedRun, folder: Path, results: Results) -> None:
     with TemporaryDirectory() as media:
         log_comparison_table(run, comparison_rows(opened, results, Path(media)))
         log_pareto(run, pareto_rows(results), image=folder / "report" / PLOT)
+        run.summary.update(figures(results))
         parent = None
         for row, path, steps in opened.checkpoints():
             lineage = None if row.startswith(("teacher", "regression")) else parent
@@ -48,6 +50,16 @@ def publish(opened: OpenedRun, folder: Path, results: Results) -> None:
             if not row.startswith("regression"):
                 parent = (label, path)
         finish_wandb()
+
+
+def figures(results: Results) -> dict[str, float]:
+    """Return every figure of every model as `<row>/<column>`: what sweeps and dashboards read."""
+    found = {}
+    for row in results.rows:
+        for column in (*METRICS, LATENCY, SIZE):
+            if row.bytes and (value := point([row], column)) is not None:
+                found[f"{row_name(row)}/{column}"] = value.mean
+    return found
 
 
 def comparison_rows(opened: OpenedRun, results: Results, media: Path) -> list[dict[str, Any]]:

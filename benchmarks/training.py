@@ -141,7 +141,7 @@ def measure_training(given: argparse.Namespace, console: Console) -> dict[str, A
         words += [f"--lengths={point['seconds']}", f"--variant={point['variant']}", *shared]
         found = speed_in_process(words, module=MODULE, gpu=given.device == "cuda")
         rows.append(measured(point | found))
-        console.print(f"{point}  {number(rows[-1]['frames_per_s'])} frames/s", highlight=False)
+        console.print(f"{point}  {number(rows[-1]['frames_per_s'])} frames/s", soft_wrap=True)
     return {
         "kind": "training",
         "command": command,

@@ -17,7 +17,7 @@ from distill.errors import UserError
 from distill.training.csv_logger import CsvLogger
 
 KINDS = ("csv", "wandb", "tensorboard", "none")
-_DEFAULT_PROJECT = "facedistill"
+PROJECT = "facedistill"
 _INIT_TIMEOUT_S = 30.0
 _log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def start_wandb(
     os.environ.setdefault("WANDB_DATA_DIR", str(folder.resolve() / "wandb"))
     mode = mode or wandb_mode()
     options: dict[str, Any] = {
-        "project": os.environ.get("WANDB_PROJECT", _DEFAULT_PROJECT),
+        "project": os.environ.get("WANDB_PROJECT", PROJECT),
         "name": f"{run_name}-{stage}",
         "group": run_name,
         "job_type": stage,
