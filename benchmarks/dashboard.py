@@ -6,6 +6,7 @@ key; runs logged without one wait on disk and are uploaded by `wandb sync`.
 """
 
 import argparse
+import importlib
 import importlib.util
 import os
 import sys
@@ -31,7 +32,7 @@ def dashboard(entity: str, project: str) -> Any:
         entity: User or team that owns the project.
         project: Project that the runs were logged to.
     """
-    import wandb_workspaces.reports.v2 as wr
+    wr: Any = importlib.import_module("wandb_workspaces.reports.v2")
 
     def figure(column: str, row: str = STUDENT) -> Any:
         return wr.SummaryMetric(f"{row}/{column}")
@@ -105,7 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         require_online(offline_runs(given.runs))
         import wandb
 
-        report = dashboard(given.entity or wandb.Api().default_entity, given.project).save()
+        entity = given.entity or str(wandb.Api().default_entity)
+        report = dashboard(entity, given.project).save()
         sys.stdout.write(f"{report.url}\n")
 
     return guarded(work)

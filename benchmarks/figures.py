@@ -79,8 +79,8 @@ def svg(draw: Draw, *, size_in: tuple[float, float], name: str) -> str:
     from matplotlib import rc_context
 
     ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    settings: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": name}
-    with rc_context(settings | dict.fromkeys(ink, _INK)):
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": name} | dict.fromkeys(ink, _INK)
+    with rc_context(settings):
         out = io.StringIO()
         figure = _figure(draw, size_in)
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
