@@ -77,8 +77,8 @@ def growth(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def training_tables(value: Mapping[str, Any]) -> list[Table]:
     """Return the points and the growth of a training file as tables."""
-    head = ("stage", "variant", "batch", "clip s", "updates/s", "samples/s", "frames/s")
-    head += ("ms/frame", "peak MiB", "GFLOP", "GFLOP/s", "of matmul")
+    head = ("stage", "variant", "batch", "clip\ns", "updates\n/s", "samples\n/s", "frames\n/s")
+    head += ("ms/\nframe", "peak\nMiB", "GFLOP", "GFLOP\n/s", "of\nmatmul")
     body = []
     for row in value["points"]:
         names = ("updates_per_s", "samples_per_s", "frames_per_s", "ms_per_frame", "peak_mb")
@@ -90,7 +90,7 @@ def training_tables(value: Mapping[str, Any]) -> list[Table]:
         ratios = (number(row[name], 3) for name in ("ms_per_frame", "gflop_per_frame"))
         ends = f"{row['from_s']:g} s to {row['to_s']:g} s"
         lines.append((row["stage"], row["variant"], ends, *ratios))
-    columns = ("stage", "variant", "clip", "time per frame, ratio", "operations per frame, ratio")
+    columns = ("stage", "variant", "clip", "time of a frame\nratio", "operations of a frame\nratio")
     return [
         Table(title=f"Training updates, {value['device']}", head=head, body=tuple(body)),
         Table(title="Growth of the cost of a frame", head=columns, body=tuple(lines)),
@@ -212,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console = Console()
         value = measure_training(given, console)
         write_json(given.json, value)
-        plot_training(value, given.json.with_suffix(".png"))
+        plot_training(value, given.json.with_name(f"{given.json.stem}-plot.png"))
         for table in training_tables(value):
             console.print(rich_table(table))
 

@@ -87,7 +87,7 @@ def test_the_command_measures_in_processes_and_writes_file_plot_and_table(tmp_pa
     value = json.loads(out.read_text())
     assert [p["seconds"] for p in value["points"]] == [0.5]
     assert all(p["peak_mb"] > 0 and p["gflop"] > 0 for p in value["points"])
-    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "training-plot.png").read_bytes().startswith(b"\x89PNG")
     assert "Growth of the cost of a frame" in capsys.readouterr().out
     for table in training_tables(value):
         assert {len(line) for line in table.body} == {len(table.head)}
