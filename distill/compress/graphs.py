@@ -1,10 +1,6 @@
 """The parts of a model as ONNX graphs: torch networks traced with dynamic lengths."""
 
-import io
-import logging
-import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import onnx
@@ -16,6 +12,7 @@ from torch.export import Dim
 
 from distill.audio.mel import FFT_SAMPLES, LogMel
 from distill.compress.framing import OPSET, chain, framing
+from distill.compress.tidy import quiet
 from distill.diffusion.sampling import ddim_step, predict_x0
 from distill.diffusion.schedule import step_grid
 from distill.engines.onnx import VOICE_BLOCK_SAMPLES
@@ -169,16 +166,3 @@ def trace(
     model = program.model_proto
     onnx.checker.check_model(model)
     return model
-
-
-@contextmanager
-def quiet() -> Any:
-    """Keep the exporter's remarks on its own internals from the user."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

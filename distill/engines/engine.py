@@ -48,4 +48,8 @@ def open_engine(folder: Path, config: Mapping[str, Any], backend: str) -> Engine
         from distill.engines.eager import open_eager
 
         return open_eager(folder)
+    if backend == "onnx":
+        from distill.engines.onnx import open_onnx
+
+        return open_onnx(folder, config)
     raise UserError(f"backend={backend} is unknown; use one of {', '.join(BACKENDS)}")

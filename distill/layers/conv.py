@@ -47,6 +47,11 @@ class DepthwiseConv1d(nn.Module):
 
     def forward(self, x: Float[Tensor, "B F C"]) -> Float[Tensor, "B F C"]:
         """Convolve; computed in float32 whatever autocast says (bfloat16 is slower here)."""
+        if torch.compiler.is_exporting():  # padding and bias here become part of ONNX's Conv
+            image = functional.pad(x.transpose(1, 2).unsqueeze(2), (self.left, self.right))
+            kernel = self.weight[:, None, None]
+            out = functional.conv2d(image, kernel, self.bias, groups=len(kernel))
+            return out.squeeze(2).transpose(1, 2)
         with torch.autocast(x.device.type, enabled=False):
             padded = functional.pad(x.float(), (0, 0, self.left, self.right))
             image = padded.transpose(1, 2).unsqueeze(2)

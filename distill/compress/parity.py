@@ -1,0 +1,113 @@
+"""How far a compressed model is from the one it was made of, in motion, lip error and time."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from torchmetrics.functional.multimodal.lve import lip_vertex_error
+
+from distill.talker import Talker
+from distill.units import SAMPLE_RATE_HZ
+
+TIMED_S, REPEATS = 10.0, 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A clip to compare on: audio (S,) at 16 kHz and, where it is known, real motion (F D)."""
+
+    audio: np.ndarray
+    motion: np.ndarray | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """What a comparison found.
+
+    Attributes:
+        clips: Clips compared.
+        frames: Motion frames compared.
+        max_error: Largest difference of any channel, in rig units.
+        rms_error: Root of the mean squared difference.
+        lve: Lip vertex error of the compressed model; None without real motion.
+        lve_reference: The same of the model it was made of.
+    """
+
+    clips: int
+    frames: int
+    max_error: float
+    rms_error: float
+    lve: float | None = None
+    lve_reference: float | None = None
+
+    @property
+    def lve_change_percent(self) -> float | None:
+        """How much the lip vertex error rose."""
+        if self.lve is None or self.lve_reference is None:
+            return None
+        return 100.0 * (self.lve / self.lve_reference - 1.0)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {**vars(self), "lve_change_percent": self.lve_change_percent}
+
+
+def compare(reference: Talker, made: Talker, samples: Sequence[Sample]) -> Parity | None:
+    """Let both models speak every clip with the same seed; the persona comes from the audio.
+
+    Returns None when there are no clips. Lip vertex error is CodeTalker's (torchmetrics), frames
+    of all clips pooled, and is left out when a clip has no real motion.
+    """
+    if not samples:
+        return None
+    theirs = [reference.generate(sample.audio).values for sample in samples]
+    ours = [made.generate(sample.audio).values for sample in samples]
+    errors = np.concatenate([a - b for a, b in zip(ours, theirs, strict=True)])
+    truths = [sample.motion for sample in samples if sample.motion is not None]
+    known = len(truths) == len(samples)
+    lips = LipError(reference) if known else None
+    return Parity(
+        clips=len(samples),
+        frames=len(errors),
+        max_error=float(np.abs(errors).max()),
+        rms_error=float(np.sqrt(np.square(errors, dtype=np.float64).mean())),
+        lve=lips(ours, truths) if lips else None,
+        lve_reference=lips(theirs, truths) if lips else None,
+    )
+
+
+class LipError:
+    """Lip vertex error on the rig that a model drives."""
+
+    def __init__(self, talker: Talker) -> None:
+        self.space = talker.space()
+
+    def __call__(self, motions: Sequence[np.ndarray], truths: Sequence[np.ndarray]) -> float:
+        """Return the mean over all frames of the largest squared distance of a lip vertex."""
+        lips = self.space.rig.lips
+        total, frames = 0.0, 0
+        for pair in zip(motions, truths, strict=True):
+            count = min(map(len, pair))
+            made, real = (
+                self.space.rig.to_vertices(torch.from_numpy(m[:count]), lips).double() for m in pair
+            )
+            total += float(lip_vertex_error(made, real, list(range(len(lips))))) * count
+            frames += count
+        return total / frames
+
+
+def milliseconds(talker: Talker, seconds: float = TIMED_S) -> float:
+    """Return the median time from waveform to motion of one clip of noise, persona given."""
+    rng = np.random.default_rng(0)
+    audio = (0.1 * rng.standard_normal(round(seconds * SAMPLE_RATE_HZ))).astype(np.float32)
+    persona = talker.persona(audio)
+    times = []
+    for _ in range(REPEATS + 1):
+        start = time.perf_counter()
+        talker.generate_batch(audio, persona, seeds=(0,))
+        times.append(1000 * (time.perf_counter() - start))
+    return median(times[1:])
