@@ -1,8 +1,10 @@
 """The parts of a model as ONNX graphs: torch networks traced with dynamic lengths."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import jaxtyping
 import onnx
 import torch
 from jaxtyping import Float
@@ -147,11 +149,22 @@ def persona_graphs(embedder: PersonaEmbedder) -> dict[str, ModelProto]:
     }
 
 
+@contextmanager
+def symbolic_sizes() -> Iterator[None]:
+    """Let sizes be symbols while a network is traced, which tests would refuse as no `int`."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", before)
+
+
 def trace(
     module: nn.Module, inputs: Mapping[str, tuple[Tensor, dict[int, Any]]], outputs: Sequence[str]
 ) -> ModelProto:
     """Return a module as an ONNX model whose named inputs have the dynamic axes given."""
-    with quiet():
+    with quiet(), symbolic_sizes():
         program = torch.onnx.export(
             module.eval(),
             kwargs={name: example for name, (example, _) in inputs.items()},

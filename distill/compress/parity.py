@@ -49,7 +49,7 @@ class Parity:
         """How much the lip vertex error rose."""
         if self.lve is None or self.lve_reference is None:
             return None
-        return 100.0 * (self.lve / self.lve_reference - 1.0)
+        return 100.0 * (self.lve - self.lve_reference) / max(self.lve_reference, 1e-9)
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as plain values."""

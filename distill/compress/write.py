@@ -270,4 +270,5 @@ def _move(folder: Path, out: Path) -> None:
     out.mkdir(exist_ok=True)
     last: Callable[[Path], bool] = lambda path: path.name == CONFIG  # noqa: E731
     for path in sorted((p for p in folder.iterdir() if p.is_file()), key=last):
+        os.chmod(path, 0o644)
         os.replace(path, out / path.name)

@@ -12,7 +12,8 @@ from distill.artifact import load_artifact
 from distill.diffusion.guidance import GuidedDenoiser
 from distill.diffusion.sampling import ddim_sample
 from distill.diffusion.schedule import step_grid
-from distill.folder import WEIGHTS
+from distill.errors import UserError
+from distill.folder import WEIGHTS, read_config
 from distill.persona import VoiceEmbedder
 from distill.protocols import Denoiser, PersonaEmbedder
 from distill.types import Conditions
@@ -98,6 +99,11 @@ def open_eager(folder: Path) -> EagerEngine:
     Raises:
         UserError: The folder is missing, foreign or corrupt.
     """
+    if not (folder / WEIGHTS).is_file() and "onnx" in read_config(folder):
+        raise UserError(
+            f"{folder} has no {WEIGHTS}: it is an export; run it with --backend onnx "
+            '(`distill.load(folder, backend="onnx")`)'
+        )
     opened = load_artifact(folder)
     denoiser = cast(Denoiser, opened.modules["denoiser"])
     guidance = opened.config.get("guidance", 1.0)

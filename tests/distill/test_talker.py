@@ -13,7 +13,7 @@ from tests.toys import PERSONA, toy_space, toy_student
 PERSONALIZER = {"speakers": 2, "emotions": 2, "embed_dim": PERSONA, "width": 16, "blocks": 1}
 
 
-def save(folder, *, any_steps=False, noise=1.0, seed=2):
+def save(folder, *, any_steps=False, noise=1.0, seed=2, persona=True):
     embedder = build_personalizer(**PERSONALIZER)
     student = toy_student()
     torch.manual_seed(seed)
@@ -30,7 +30,7 @@ def save(folder, *, any_steps=False, noise=1.0, seed=2):
         folder,
         Network(family="students.compact", kwargs=KWARGS, module=student),
         toy_space(),
-        PersonaModel(network=network, bank=bank),
+        PersonaModel(network=network, bank=bank) if persona else None,
         name="student",
         steps=2,
         any_steps=any_steps,
