@@ -21,7 +21,7 @@ from distill.engines.onnx import WEIGHTS_ONLY
 SCHEMES = (WEIGHTS_ONLY, "static", "dynamic")
 OUTPUT_AXIS = {"MatMul": 1, "Gemm": 0, "Conv": 0}
 """Axis of the outputs in the weights of each operator (of a linear layer, Gemm transposes)."""
-SMALLEST = 4096
+SMALLEST = 512
 Feeds = Mapping[str, np.ndarray]
 
 FLOAT = ("bands", "lags", "motion_in", "out", "persona", "step")
