@@ -1,6 +1,6 @@
 """Short windows of audio and their power spectra, in operations that ONNX runs fast.
 
-ONNX runtimes gather single samples at 50 ns each and have a slow Fourier transform, so windows are
+ONNX runtimes gather single samples and transform slowly, so windows are
 slices of a reshaped signal, and an exported spectrum is a few small matrix products.
 """
 
