@@ -10,7 +10,7 @@ run: $(READY)
 	$(VENV)/bin/python -m distill.run teacher=big student=small run.dir=$(DIR)
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest --jaxtyping-packages=distill,teachers,students,personalizer,benchmarks,beartype.beartype
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n auto --dist loadfile --jaxtyping-packages=distill,teachers,students,personalizer,benchmarks,beartype.beartype
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
