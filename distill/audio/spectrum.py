@@ -93,12 +93,12 @@ def _tables(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the transforms over a (2C A) and b (C 2B 2B), and the bin at each place (K: none)."""
     across = size // RADIX
     a, b, c = np.arange(RADIX), np.arange(across), np.arange(RADIX // 2 + 1)
-    over_a = np.exp(-2j * np.pi * np.outer(c, a) / RADIX)
-    over_a = np.stack([over_a.real, over_a.imag], 1).reshape(-1, RADIX)
+    angle = 2 * np.pi * np.outer(c, a) / RADIX
+    over_a = np.stack([np.cos(angle), -np.sin(angle)], 1).reshape(-1, RADIX)
     bins = c[:, None] + RADIX * b
-    turn = np.exp(-2j * np.pi * b[None, :, None] * bins[:, None, :] / size)
-    to_real = np.concatenate([turn.real, -turn.imag], 1)
-    to_imag = np.concatenate([turn.imag, turn.real], 1)
+    angle = 2 * np.pi * b[None, :, None] * bins[:, None, :] / size
+    to_real = np.concatenate([np.cos(angle), np.sin(angle)], 1)
+    to_imag = np.concatenate([-np.sin(angle), np.cos(angle)], 1)
     over_b = np.concatenate([to_real, to_imag], 2)
     order = np.minimum(bins, size - bins).reshape(-1)
     again = np.ones(len(order), bool)

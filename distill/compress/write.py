@@ -233,10 +233,10 @@ def _feeds(
     session = None
     for seed, audio in enumerate(audios):
         frames = frames_for(len(audio), reference.fps)
-        feeds = {"waveform": audio[None].astype(np.float32)}
+        feeds: dict[str, np.ndarray] = {"waveform": audio[None].astype(np.float32)}
         if role == "denoiser":
             session = session or onnxruntime.InferenceSession(encoder.SerializeToString())
-            feeds = {"features": session.run(None, feeds)[0]}
+            feeds = {"features": np.asarray(session.run(None, feeds)[0])}
         if role != "encoder":
             level = np.float32(reference.config["noise"])
             feeds["noise"] = level * seeded_noise([seed], frames, len(reference.channels))
