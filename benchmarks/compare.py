@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from benchmarks.compared import (
     MeasuredRun,
     config_differences,
@@ -22,7 +20,8 @@ from benchmarks.compared import (
     require_comparable,
 )
 from benchmarks.figures import draw_curves, draw_pareto, svg
-from benchmarks.report import SHEET, VIDEO, rich_table
+from benchmarks.report import SHEET, VIDEO
+from benchmarks.screen import console, rich_table
 from benchmarks.side_by_side import SideBySide, side_by_side
 from benchmarks.tables import MISSING, Table, formula_table, number
 from distill.artifact import CARD
@@ -141,10 +140,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not given.force:
             require_comparable(runs)
         shown = comparison(runs, spread=False)
-        console = Console()
-        console.print(rich_table(shown.table, shown.best))
+        screen = console()
+        screen.print(rich_table(shown.table, shown.best))
         write_text(given.out, page(runs))
-        console.print(f"page: {given.out}", highlight=False)
+        screen.print(f"page: {given.out}", highlight=False)
 
     return guarded(work)
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.table import Table
 
+from benchmarks.screen import console
 from distill.command import guarded
 from distill.errors import UserError
 from distill.face.space import MotionSpace
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table = Table("same audio, same seed", "motion mm", "upper face mm", "lip gap r")
         for name, values in found["effect"].items():
             table.add_row(name, *(f"{value:.3f}" for value in values.values()))
-        Console().print(found["retrieval"], table)
+        console().print(found["retrieval"], table)
 
     return guarded(work)
 

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.real import summary
 from benchmarks.real.judge import Judged, judge, sync
 from benchmarks.real.sources import find_real
+from benchmarks.screen import console
 from distill.audio.decode import load_audio
 from distill.audio.inputs import find_inputs
 from distill.command import guarded
@@ -116,9 +116,9 @@ def show(found: Sequence[Followed], still: dict[str, float]) -> None:
         table.add_row(row.name, f"{row.seconds:.1f}", *(f"{value:.2f}" for value in values))
     rows = np.array([(f.sync_r, f.sync_lag_ms, f.mismatched_r) for f in found])
     table.add_row("mean", "", *(f"{value:.2f}" for value in np.nanmean(rows, axis=0)))
-    console = Console()
-    console.print(table)
-    console.print("silence: " + ", ".join(f"{key} {value:.2f}" for key, value in still.items()))
+    screen = console()
+    screen.print(table)
+    screen.print("silence: " + ", ".join(f"{key} {value:.2f}" for key, value in still.items()))
 
 
 def judge_all(talker: Talker, space: MotionSpace, data: Path, validation: bool) -> list[Judged]:
@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             spoken = [row for row in judged if row.group in summary.SPEECH]
             files = [given.data / row.group / row.name for row in spoken]
             figures = summary.as_json(judged, still)
-            summary.show(judged, still, Console())
+            summary.show(judged, still, console())
         if given.json:
             write_json(given.json, figures)
         if given.sheet:

@@ -1,16 +1,11 @@
-"""The report of a run, made from `results.json` alone: page, plot and tables on screen."""
+"""The report of a run, made from `results.json` alone: page and plot."""
 
 from collections.abc import Collection
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table as RichTable
-
 from benchmarks.pareto import plot_pareto
 from benchmarks.results import Results, read_results
-from benchmarks.tables import Table, all_tables, number, reach_table, summary_table
+from benchmarks.tables import Table, all_tables, number
 from distill.storage import write_text
 
 VIDEO, SHEET, PLOT = "teacher-vs-student.mp4", "teacher-vs-student.png", "pareto.png"
@@ -50,25 +45,6 @@ def markdown(table: Table, best: Collection[tuple[int, int]] = ()) -> str:
         for line in lines
     ]
     return "\n".join([f"## {table.title}", "", *rows])
-
-
-def show(results: Results, console: Console | None = None) -> None:
-    """Print targets and a summary of the test split as tables on the screen."""
-    console = console or Console()
-    for table in (summary_table(results), reach_table(results)):
-        console.print(rich_table(table))
-
-
-def rich_table(table: Table, best: Collection[tuple[int, int]] = ()) -> RichTable:
-    """Return a table for the screen; cells (line, column) in `best` are set off by a star."""
-    drawn = RichTable(title=escape(table.title), title_justify="left", box=SIMPLE_HEAD)
-    drawn.padding, drawn.pad_edge = (0, 0, 0, 1), False
-    for index, name in enumerate(table.head):
-        drawn.add_column(escape(name), justify="right" if index else "left", no_wrap=True)
-    for i, line in enumerate(table.body):
-        cells = map(escape, line)
-        drawn.add_row(*(f"[bold]*{c}[/]" if (i, j) in best else c for j, c in enumerate(cells)))
-    return drawn
 
 
 def _facts(results: Results) -> str:

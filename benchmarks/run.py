@@ -118,8 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
-    from benchmarks.report import show
     from benchmarks.results import parse
+    from benchmarks.screen import show
 
     show(parse(value))
     return 0

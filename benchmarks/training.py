@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.report import rich_table
+from benchmarks.screen import console, rich_table
 from benchmarks.speed import speed_in_process
 from benchmarks.tables import Table, number
 from distill.command import guarded, has_cuda
@@ -128,7 +128,7 @@ def plot_training(value: Mapping[str, Any], path: Path, *, about: str = "") -> P
     return path
 
 
-def measure_training(given: argparse.Namespace, console: Console) -> dict[str, Any]:
+def measure_training(given: argparse.Namespace, screen: Console) -> dict[str, Any]:
     """Measure every point that the command line asks for, each in a fresh process."""
     from distill.pipeline.runs import git_commit
 
@@ -141,7 +141,7 @@ def measure_training(given: argparse.Namespace, console: Console) -> dict[str, A
         words += [f"--lengths={point['seconds']}", f"--variant={point['variant']}", *shared]
         found = speed_in_process(words, module=MODULE, gpu=given.device == "cuda")
         rows.append(measured(point | found))
-        console.print(f"{point}  {number(rows[-1]['frames_per_s'])} frames/s", soft_wrap=True)
+        screen.print(f"{point}  {number(rows[-1]['frames_per_s'])} frames/s", soft_wrap=True)
     return {
         "kind": "training",
         "command": command,
@@ -209,12 +209,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.point:
             write_json(given.json, measure_here(given))
             return
-        console = Console()
-        value = measure_training(given, console)
+        screen = console()
+        value = measure_training(given, screen)
         write_json(given.json, value)
         plot_training(value, given.json.with_name(f"{given.json.stem}-plot.png"))
         for table in training_tables(value):
-            console.print(rich_table(table))
+            screen.print(rich_table(table))
 
     return guarded(work)
 

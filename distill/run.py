@@ -11,9 +11,9 @@ CONFIG_NAME = "run"
 def job(config: dict) -> None:
     """Do the whole job that a resolved config describes."""
     from benchmarks.publish import publish
-    from benchmarks.report import show
     from benchmarks.results import parse
     from benchmarks.run import measure_run
+    from benchmarks.screen import show
     from distill.pipeline.cards import write_cards
     from distill.pipeline.execute import execute
     from distill.pipeline.opened import open_run

@@ -4,8 +4,9 @@ from io import StringIO
 
 from rich.console import Console
 
-from benchmarks.report import markdown, page, show, write_report
+from benchmarks.report import markdown, page, write_report
 from benchmarks.results import write_results
+from benchmarks.screen import show
 from benchmarks.tables import Table, number, quality_tables, speed_table
 from tests.benchmarks.results_example import example
 

@@ -136,11 +136,10 @@ def path_states(on_policy, predict=None, seed=0):
 def test_a_student_that_errs_is_trained_where_its_own_steps_lead():
     plain = path_states(0.0)
     torch.testing.assert_close(path_states(1.0, lambda x: x), plain, rtol=1e-4, atol=1e-5)
-    alpha, _ = toy_student().schedule.alpha_sigma(torch.tensor(0.5))
-    wrong = path_states(1.0, lambda x: x + 1.0)
-    at_start = toy_student().schedule.alpha_sigma(torch.tensor(1.0))
-    ratio = toy_student().schedule.alpha_sigma(torch.tensor(0.5))[1] / at_start[1]
-    torch.testing.assert_close(wrong - plain, torch.full_like(plain, alpha - ratio * at_start[0]))
+    schedule, wrong = toy_student().schedule, path_states(1.0, lambda x: x + 1.0)
+    alpha, sigma = schedule.alpha_sigma(torch.tensor([0.5, 1.0]))
+    led_astray = alpha[0] - sigma[0] / sigma[1] * alpha[1]
+    torch.testing.assert_close(wrong - plain, led_astray.expand_as(plain), rtol=1e-4, atol=1e-5)
 
 
 def test_the_first_step_has_nothing_before_it():
