@@ -5,7 +5,14 @@ from distill.methods.distribution_matching.training import DistributionMatching
 from distill.methods.taught import Taught
 from distill.pipeline.build import Network, as_denoiser
 from distill.pipeline.context import Context
-from distill.pipeline.models import guided, save, stage_seed, taught_options, unfrozen_copy
+from distill.pipeline.models import (
+    guided,
+    optimizer_options,
+    save,
+    stage_seed,
+    taught_options,
+    unfrozen_copy,
+)
 from distill.pipeline.plan import rounds
 
 
@@ -32,7 +39,8 @@ def _objective(
     distill = context.config["distill"]
     own = distill[distill["method"]]
     learner, frozen = as_denoiser(student), guided(context, teacher)
-    common = taught_options(context, frozen, learner, own["lr"], updates)
+    optimizer = optimizer_options(own["lr"], distill["weight_decay"], updates)
+    common = taught_options(context, frozen, learner, optimizer)
     if distill["method"] == "consistency":
         return ConsistencyTraining(
             learner,

@@ -76,8 +76,7 @@ def _train_round(
         student = build_denoiser(context.config["student"], context.space, context.persona_dim)
     else:
         student = unfrozen_copy(teacher)
-    updates = context.budget["shrink_updates" if round_.shrink else "round_updates"]
-    lr = distill["shrink_lr"] if round_.shrink else distill["round_lr"]
+    optimizer = _round_optimizer(context, round_)
     frozen = as_denoiser(teacher) if not round_.shrink else guided(context, teacher)
     module = DistillationRound(
         as_denoiser(student),
@@ -85,11 +84,23 @@ def _train_round(
         round_,
         context.space,
         on_policy=distill["on_policy"],
-        **taught_options(context, frozen, as_denoiser(student), lr, updates),
+        **taught_options(context, frozen, as_denoiser(student), optimizer),
     )
-    calls = context.train(stage, module, updates=updates, seed=seed)
+    calls = context.train(stage, module, updates=optimizer["updates"], seed=seed)
     save(context, stage, student, steps=round_.student_steps, calls=calls, parent=parent)
     return student
+
+
+def _round_optimizer(context: Context, round_: Round) -> dict[str, Any]:
+    """Return the optimizer of a round: all rounds together decay along one cosine."""
+    distill = context.config["distill"]
+    updates = [
+        context.budget["shrink_updates" if each.shrink else "round_updates"]
+        for each in rounds(context.config)
+    ]
+    before, own, after = updates[: round_.index], updates[round_.index], updates[round_.index + 1 :]
+    options = optimizer_options(distill["lr"], distill["weight_decay"], own)
+    return {**options, "before": sum(before), "after": sum(after)}
 
 
 def stage_seed(context: Context, number: int) -> int:
@@ -115,7 +126,7 @@ def unfrozen_copy(network: Network) -> Network:
 
 
 def taught_options(
-    context: Context, teacher: Denoiser, student: Denoiser, lr: float, updates: int
+    context: Context, teacher: Denoiser, student: Denoiser, optimizer: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the arguments of `distill.methods.taught.Taught` that a config gives."""
     distill = context.config["distill"]
@@ -123,7 +134,7 @@ def taught_options(
         "weights": RoundWeights(**distill["weights"]),
         "losses": loss_weights(distill["losses"]),
         "enhancer": build_enhancer(context.config, context.space, teacher, student),
-        "optimizer": optimizer_options(lr, distill["weight_decay"], updates),
+        "optimizer": optimizer,
         "time_power": distill["time_power"],
     }
 
@@ -141,7 +152,7 @@ def train_regression(context: Context) -> None:
         as_denoiser(network),
         context.space,
         losses=loss_weights(distill["losses"]),
-        optimizer=optimizer_options(distill["shrink_lr"], distill["weight_decay"], updates),
+        optimizer=optimizer_options(distill["lr"], distill["weight_decay"], updates),
     )
     calls = context.train(stage, module, updates=updates, seed=seed)
     save(context, stage, network, steps=REGRESSION_STEPS, calls=calls, noise=0.0)

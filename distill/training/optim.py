@@ -21,16 +21,15 @@ _UNDECAYED_MODULES = (
 _UNDECAYED_WORDS = ("embed", "position", "token", "null", "bank", "scale", "temperature")
 
 
-def rate_at(update: int, *, updates: int, warmup: int, min_ratio: float = 0.0) -> float:
+def rate_at(update: int, *, updates: int, warmup: int, before: int = 0, after: int = 0) -> float:
     """Return the share of the top learning rate that update `update` (from 0) uses.
 
-    Linear up to 1 at update `warmup`, then half a cosine down to `min_ratio` at `updates`
-    (Loshchilov & Hutter 2017, without restarts). The first update is never wasted on zero.
+    Half a cosine from 1 to 0 (Loshchilov & Hutter 2017, without restarts) over `before`,
+    `updates` and `after` together, entered linearly in `warmup` updates. The first update is
+    never wasted on zero.
     """
-    if update < warmup:
-        return (update + 1) / (warmup + 1)
-    share = min(1.0, (update - warmup) / max(1, updates - warmup))
-    return min_ratio + (1.0 - min_ratio) * 0.5 * (1.0 + math.cos(math.pi * share))
+    share = min(1.0, (before + update) / (before + updates + after))
+    return min(1.0, (update + 1) / (warmup + 1)) * 0.5 * (1.0 + math.cos(math.pi * share))
 
 
 def parameter_groups(
@@ -88,7 +87,8 @@ def scheduled(
     lr: float,
     updates: int,
     warmup: int,
-    min_ratio: float = 0.0,
+    before: int = 0,
+    after: int = 0,
     betas: tuple[float, float] = (0.9, 0.999),
 ) -> dict[str, Any]:
     """Return AdamW and its schedule for parameter groups.
@@ -98,7 +98,8 @@ def scheduled(
         lr: Top learning rate.
         updates: Updates of the whole stage.
         warmup: Updates until the top learning rate.
-        min_ratio: Share of the top learning rate left at the end.
+        before: Updates of the stages before, whose cosine this stage continues.
+        after: Updates of the stages after, which continue it.
         betas: AdamW's moment decays.
 
     Raises:
@@ -115,6 +116,6 @@ def scheduled(
     optimizer = AdamW(groups, lr=lr, betas=betas, fused=fused)
     schedule = LambdaLR(
         optimizer,
-        lambda update: rate_at(update, updates=updates, warmup=warmup, min_ratio=min_ratio),
+        lambda update: rate_at(update, updates=updates, warmup=warmup, before=before, after=after),
     )
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

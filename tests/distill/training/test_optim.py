@@ -7,14 +7,18 @@ from distill.training.optim import configure, parameter_groups, rate_at
 
 
 def test_rate_at_its_landmarks():
-    shape = {"updates": 100, "warmup": 9, "min_ratio": 0.05}
-    assert rate_at(0, **shape) == pytest.approx(0.1)
-    assert rate_at(9, **shape) == 1.0
-    assert rate_at(9 + 91 // 2, **shape) == pytest.approx(0.525, abs=0.02)
-    assert rate_at(100, **shape) == pytest.approx(0.05)
-    assert rate_at(10_000, **shape) == pytest.approx(0.05)
+    shape = {"updates": 100, "warmup": 9}
+    assert rate_at(0, **shape) == pytest.approx(0.1, abs=1e-3)
+    assert rate_at(50, **shape) == pytest.approx(0.5)
+    assert rate_at(100, **shape) == rate_at(10_000, **shape) == pytest.approx(0.0)
     rates = [rate_at(update, **shape) for update in range(101)]
     assert rates[:10] == sorted(rates[:10]) and rates[9:] == sorted(rates[9:], reverse=True)
+
+
+def test_stages_in_a_row_decay_along_one_cosine():
+    first = [rate_at(u, updates=60, warmup=0, after=40) for u in range(60)]
+    second = [rate_at(u, updates=40, warmup=0, before=60) for u in range(40)]
+    assert first + second == [rate_at(u, updates=100, warmup=0) for u in range(100)]
 
 
 def test_no_warmup_starts_at_the_top():
