@@ -16,6 +16,7 @@ from benchmarks.speed import speed_in_process
 from benchmarks.subjects import RecordedSubject, StillSubject, Subject, talker_subject
 from distill.errors import UserError
 from distill.face.space import MotionSpace
+from distill.folder import runs_on
 from distill.pipeline.runs import git_commit
 from distill.protocols import Corpus
 
@@ -46,6 +47,10 @@ class OpenedRun(Protocol):
         """Return (row name, folder, sampler steps) of every model to measure."""
         ...
 
+    def exports(self) -> Checkpoints:
+        """Return the same of every compressed form of the student."""
+        ...
+
 
 def measure_opened(
     opened: OpenedRun,
@@ -60,6 +65,7 @@ def measure_opened(
     corpus, space, checkpoints = opened.corpus(), opened.space, list(opened.checkpoints())
     if not checkpoints:
         raise UserError(f"run {name} has no finished models to measure; let the run finish first")
+    checkpoints += opened.exports()
     subjects = build_subjects(space, checkpoints)
     reference = build_reference(corpus, space, splits=SPLITS)
     values = measure_rows(
@@ -99,7 +105,9 @@ def build_subjects(space: MotionSpace, checkpoints: Checkpoints) -> list[Subject
         StillSubject(name="neutral", frame=rest),
         StillSubject(name="mean", frame=space.mean.cpu().numpy()),
     ]
-    return subjects + [talker_subject(name, load(path), steps) for name, path, steps in checkpoints]
+    return subjects + [
+        talker_subject(name, load(path, runs_on(path)), steps) for name, path, steps in checkpoints
+    ]
 
 
 def measure_speed(
@@ -110,8 +118,14 @@ def measure_speed(
     if progress:
         progress("speed", 0, len(checkpoints))
     for done, (name, path, steps) in enumerate(checkpoints, 1):
-        words = ["--checkpoint", str(path), "--threads", "1", "2", "--seconds", str(AUDIO_S)]
-        words += ["--limit-s", str(limit_s), *(["--steps", str(steps)] if steps else [])]
+        words = ["--checkpoint", str(path), "--backend", runs_on(path), "--threads", "1", "2"]
+        words += [
+            "--seconds",
+            str(AUDIO_S),
+            "--limit-s",
+            str(limit_s),
+            *(["--steps", str(steps)] if steps else []),
+        ]
         speeds[name] = parse_speed(speed_in_process(words))
         if progress:
             progress("speed", done, len(checkpoints))

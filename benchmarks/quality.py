@@ -1,9 +1,8 @@
 """Measures rows on the splits of a corpus: every metric, every seed, mean and spread."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -20,6 +19,7 @@ from benchmarks.subjects import Subject
 from distill.errors import UserError
 from distill.face.space import MotionSpace
 from distill.protocols import Corpus
+from distill.training.threads import computing_on
 from distill.types import Clip, Recording
 
 SPLITS = ("test", "test_unseen")
@@ -94,7 +94,8 @@ def measure_rows(
     """
     context = face_context(space, reference)
     measured = {}
-    with one_thread_each(), ThreadPoolExecutor(WORKERS) as pool:
+    # Rows are spread over workers instead of operations, which are too short to be shared.
+    with computing_on(1), ThreadPoolExecutor(WORKERS) as pool:
         for split in splits:
             clips = clips_of(corpus, split, max_clips)
             rows = [RowMetrics(subject, context, seeds) for subject in subjects]
@@ -115,20 +116,6 @@ def clips_of(corpus: Corpus, split: str, max_clips: int | None = None) -> list[C
     if max_clips is None or len(clips) <= max_clips:
         return clips
     return [clips[i] for i in np.linspace(0, len(clips) - 1, max_clips).round().astype(int)]
-
-
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Run tensor operations on one thread; rows are spread over workers instead of operations.
-
-    These operations are small, and waiting for each other would cost more than they take.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _generate(

@@ -1,8 +1,10 @@
-"""What the default run must reach, checked against a results file."""
+"""What the default run and its int8 export must reach, checked against a results file."""
 
 from dataclasses import dataclass
 
 from benchmarks.results import STUDENT, TEACHER, Results, find_row, mean_of
+
+INT8 = "onnx-int8"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,8 +17,9 @@ class Check:
 
 
 def checks(results: Results) -> list[Check]:
-    """Compare the results (test split, torch rows) with every target of the default command."""
-    return [*_teacher(results), *_student(results), *_baseline(results), *_cost(results)]
+    """Compare the results (test split) with every target; those of int8 where it was measured."""
+    found = [*_teacher(results), *_student(results), *_baseline(results), *_cost(results)]
+    return [*found, *_compressed(results)]
 
 
 def _teacher(results: Results) -> list[Check]:
@@ -67,12 +70,37 @@ def _cost(results: Results) -> list[Check]:
     ]
 
 
+def _compressed(results: Results) -> list[Check]:
+    rows, teacher = results.rows, find_row(results.rows, TEACHER)
+    small = next(
+        (row for row in rows if row.backend == INT8 and row.name.startswith(STUDENT)), None
+    )
+    if small is None or teacher is None:
+        return []
+    full = find_row(rows, STUDENT)
+    times = [row.speed and row.speed.threads_1 for row in (teacher, small)]
+    faster = times[0].p50_ms / times[1].p50_ms if times[0] and times[1] else None
+    lve, eve = (_over(mean_of(small, m), mean_of(teacher, m)) for m in ("lve", "eve"))
+    return [
+        _at_least("int8: speedup over the teacher, 1 thread >= 100", faster, 100.0),
+        _at_least("int8: real-time factor, 1 thread >= 200", times[1] and times[1].rtf, 200.0),
+        _at_least("int8: storage reduction >= 0.97", 1 - small.bytes / teacher.bytes, 0.97),
+        _at_most("int8: lve / teacher lve <= 1.05", lve, 1.05),
+        _at_most("int8: eve / teacher eve <= 1", eve, 1.0),
+        _below("int8: MB < 2", small.bytes / 1e6, 2.0),
+        _below(f"{STUDENT}: MB < 6", full and full.bytes / 1e6, 6.0),
+    ]
+
+
 def _mean(results: Results, metric: str, name: str) -> float | None:
     return mean_of(find_row(results.rows, name), metric)
 
 
 def _ratio(results: Results, metric: str, above: str, below: str) -> float | None:
-    a, b = _mean(results, metric, above), _mean(results, metric, below)
+    return _over(_mean(results, metric, above), _mean(results, metric, below))
+
+
+def _over(a: float | None, b: float | None) -> float | None:
     return None if a is None or not b else a / b
 
 

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from benchmarks.real import summary
 from benchmarks.real.judge import Judged, judge, sync
-from benchmarks.real.sources import find_real
+from benchmarks.real.sources import DATA, find_real
 from benchmarks.screen import console
 from distill.audio.decode import load_audio
 from distill.audio.inputs import find_inputs
@@ -34,7 +34,6 @@ from distill.storage import atomic_path, write_json
 from distill.talker import Talker, load
 from distill.types import SAMPLE_RATE_HZ
 
-DATA = Path("../shared/data")
 SILENCE_S = 3.0
 FRAMES_SHOWN = 6
 

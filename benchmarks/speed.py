@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from distill.engines import BACKENDS
 from distill.errors import UserError
 from distill.storage import read_json, write_json
-from distill.types import SAMPLE_RATE_HZ
+from distill.units import SAMPLE_RATE_HZ
 
 MATMUL_SIZE = 1024
 REPEATS = 5
@@ -85,28 +86,39 @@ def measure_talker(
     seconds: float = 10.0,
     repeats: int = REPEATS,
     limit_s: float = TIME_LIMIT_S,
+    backend: str = "torch",
 ) -> dict[str, Any]:
     """Load a checkpoint here and time it at each thread count; batch of one, seed fixed.
 
     From waveform to motion, audio encoder included; the persona is chosen beforehand, as it is
-    once for a live avatar.
+    once for a live avatar. Only the chosen backend is imported.
     """
-    import torch
-
     from distill.talker import load
 
-    talker, audio = load(checkpoint), speech_like_audio(seconds)
-    persona = talker.persona(audio)
+    audio = speech_like_audio(seconds)
     found: dict[str, Any] = {}
     for count in threads:
-        torch.set_num_threads(count)
+        _use_threads(count, backend)
+        talker = load(checkpoint, backend)
+        persona = talker.persona(audio)
         times_ms = time_calls(
             lambda: talker.generate_batch(audio, persona, seeds=(0,), steps=steps),
             repeats=repeats,
             limit_s=limit_s,
         )
         found[f"threads_{count}"] = timing(times_ms, seconds)
-    return {**found, "peak_mb": peak_memory_mb(), "calls": int(talker.calls(steps))}
+        found |= {"peak_mb": peak_memory_mb(), "calls": int(talker.calls(steps))}
+    return found
+
+
+def _use_threads(count: int, backend: str) -> None:
+    """Set the threads of what is loaded from here on."""
+    if backend == "onnx":
+        os.environ["OMP_NUM_THREADS"] = str(count)
+        return
+    import torch
+
+    torch.set_num_threads(count)
 
 
 def measure_matmul(threads: int, limit_s: float = 1.0) -> float:
@@ -158,6 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what the command line asks for and write it as JSON; exit code 2 on a mistake."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, help="folder of the model to time")
+    parser.add_argument("--backend", choices=BACKENDS, default="torch", help="what runs it")
     parser.add_argument("--matmul", action="store_true", help="time matrix products instead")
     parser.add_argument("--steps", type=int, help="sampler steps (default: the checkpoint's own)")
     parser.add_argument("--threads", type=int, nargs="+", default=[1], help="thread counts")
@@ -187,6 +200,7 @@ def _measure(given: argparse.Namespace) -> dict[str, Any]:
         seconds=given.seconds,
         repeats=given.repeats,
         limit_s=given.limit_s,
+        backend=given.backend,
     )
 
 

@@ -155,9 +155,16 @@ def talker_subject(name: str, talker: Speaker, steps: int) -> TalkerSubject:
         name=name,
         talker=talker,
         steps=steps,
+        backend=_backend(talker),
         family=str(modules.get("denoiser", {}).get("family", name.split("-")[0])),
         params=talker.params,
         bytes=talker.bytes,
         samples=not name.startswith("regression"),
         calls=dict(talker.config.get("provenance", {}).get("calls", {})),
     )
+
+
+def _backend(talker: Speaker) -> str:
+    """Say what runs a talker, with the precision of an export."""
+    runs_on = getattr(talker, "backend", "torch")
+    return f"onnx-{talker.config['onnx']['precision']}" if runs_on == "onnx" else runs_on

@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 
 def load(folder: str | Path, backend: str = "torch") -> "distill.talker.Talker":
-    """Load a model folder; the result has `generate` and `embed` (see `distill.talker`).
+    """Load a model folder, or a shipped model by name; the result has `generate` and `embed`.
 
     With `backend="onnx"` an exported folder runs on onnxruntime alone, without torch.
     """

@@ -8,6 +8,7 @@ from pathlib import Path
 from distill.audio.inputs import find_inputs
 from distill.command import guarded
 from distill.errors import UserError
+from distill.folder import DEFAULT_MODEL
 
 FORMATS = ("csv", "npz", "mp4", "gif")
 
@@ -20,7 +21,9 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("inputs", nargs="+", type=Path, help="audio files or folders of them")
     options.add_argument(
-        "--checkpoint", type=Path, required=True, help="model folder, such as runs/NAME/student"
+        "--checkpoint",
+        default=DEFAULT_MODEL,
+        help="model folder, such as runs/NAME/student, or name of a shipped model (default small)",
     )
     options.add_argument(
         "--persona", help="name in the model's bank, or a recording to take it from"

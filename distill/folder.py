@@ -1,4 +1,4 @@
-"""A model folder seen from outside: its config, its file names and their hashes."""
+"""A model folder seen from outside: its name, its config, its files and their hashes."""
 
 import hashlib
 from pathlib import Path
@@ -9,6 +9,34 @@ from distill.storage import read_json
 
 FORMAT = 1
 WEIGHTS, CONFIG, CARD, BANK = "model.safetensors", "config.json", "README.md", "bank.safetensors"
+SHIPPED = Path(__file__).parents[1] / "students" / "pretrained"
+DEFAULT_MODEL = "small"
+"""The model of `SHIPPED` that is used where none is named."""
+
+
+def shipped_models() -> list[str]:
+    """Return the names of the models that come with this installation."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG}"))
+
+
+def find_model(name: str | Path) -> Path:
+    """Return the folder of a model: a shipped one by name, any other by path.
+
+    Raises:
+        UserError: There is neither.
+    """
+    folder = Path(name)
+    if not folder.is_dir() and str(name) in shipped_models():
+        return SHIPPED / str(name)
+    if not folder.exists():
+        shipped = ", ".join(shipped_models()) or "none"
+        raise UserError(f"{name} is neither a model folder nor a shipped model ({shipped})")
+    return folder
+
+
+def runs_on(folder: Path) -> str:
+    """Return the backend a model folder is for: `torch` where it has torch's weights."""
+    return "torch" if (folder / WEIGHTS).is_file() else "onnx"
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from distill.audio.decode import load_audio
 from distill.audio.frames import frames_for, sample_at
 from distill.engines import Engine, open_engine
 from distill.errors import UserError
-from distill.folder import BANK, WEIGHTS, read_config
+from distill.folder import BANK, WEIGHTS, find_model, read_config
 from distill.noise import seeded_noise
 from distill.persona import SILENCE_PEAK, PersonaBank
 from distill.windowing import crossfade, spans
@@ -241,13 +241,13 @@ def load(folder: str | Path, backend: str = "torch") -> Talker:
     """Load a model folder (`student/`, `teacher/`, a round, an export) for use.
 
     Args:
-        folder: The model folder.
+        folder: The model folder, or the name of a shipped model, such as `small`.
         backend: `torch`, or `onnx` for an exported folder, which needs no torch.
 
     Raises:
         UserError: The folder is missing, foreign or corrupt, or lacks what the backend needs.
     """
-    folder = Path(folder)
+    folder = find_model(folder)
     config = read_config(folder)
     engine = open_engine(folder, config, backend)
     bank = (

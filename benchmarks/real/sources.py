@@ -16,6 +16,8 @@ from distill.audio.inputs import AUDIO
 from distill.errors import UserError
 from distill.types import Interval
 
+DATA = Path("../shared/data")
+"""Where they are looked for."""
 VALIDATION_STRIDE = 2
 MANDARIN_WORD = "mandarin"
 """A recording whose file name has this word is Mandarin, and so is all of FACEGOOD."""

@@ -1,9 +1,7 @@
-"""How far a compressed model is from the one it was made of, in motion, lip error and time."""
+"""How far a compressed model is from the one it was made of, in motion and lip error."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -11,9 +9,6 @@ import torch
 from torchmetrics.functional.multimodal.lve import lip_vertex_error
 
 from distill.talker import Talker
-from distill.units import SAMPLE_RATE_HZ
-
-TIMED_S, REPEATS = 10.0, 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,16 +93,3 @@ class LipError:
             total += float(lip_vertex_error(made, real, list(range(len(lips))))) * count
             frames += count
         return total / frames
-
-
-def milliseconds(talker: Talker, seconds: float = TIMED_S) -> float:
-    """Return the median time from waveform to motion of one clip of noise, persona given."""
-    rng = np.random.default_rng(0)
-    audio = (0.1 * rng.standard_normal(round(seconds * SAMPLE_RATE_HZ))).astype(np.float32)
-    persona = talker.persona(audio)
-    times = []
-    for _ in range(REPEATS + 1):
-        start = time.perf_counter()
-        talker.generate_batch(audio, persona, seeds=(0,))
-        times.append(1000 * (time.perf_counter() - start))
-    return median(times[1:])

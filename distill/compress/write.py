@@ -17,9 +17,10 @@ from distill.audio.frames import frames_for
 from distill.compress import FP16, INT8
 from distill.compress.framing import OPSET
 from distill.compress.graphs import model_graphs, persona_graphs
-from distill.compress.parity import Parity, Sample, compare, milliseconds
+from distill.compress.parity import Parity, Sample, compare
 from distill.compress.quantize import SCHEMES, quantize
 from distill.compress.tidy import strip, tidy
+from distill.compress.timing import milliseconds
 from distill.engines.eager import EagerEngine
 from distill.engines.onnx import WEIGHTS_ONLY
 from distill.errors import UserError
@@ -57,7 +58,7 @@ class Candidate:
         folder: Where it lies.
         scheme: How it is quantized; empty for float.
         bytes: Size of the files that running it needs.
-        milliseconds: Waveform to motion, 10 s of audio, on this machine.
+        milliseconds: Waveform to motion, 10 s of audio, one thread of this machine.
         clips: Comparison on clips with real motion.
         recordings: Comparison on real recordings.
     """
@@ -125,7 +126,7 @@ def judge(reference: Talker, folder: Path, backend: str, trial: Trial) -> Candid
         folder=folder,
         scheme=made.config["onnx"]["scheme"] if backend == "onnx" else "",
         bytes=made.bytes,
-        milliseconds=milliseconds(made),
+        milliseconds=milliseconds(folder, backend),
         clips=compare(reference, made, trial.clips),
         recordings=compare(reference, made, trial.recordings),
     )

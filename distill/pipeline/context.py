@@ -22,6 +22,7 @@ from distill.training.guards import StaticFaceGuard
 from distill.training.loggers import build_loggers
 from distill.training.objective import Objective
 from distill.training.progress import Progress
+from distill.training.threads import computing_on, threads_to_train
 
 
 def loader_workers(asked: int | None) -> int:
@@ -137,7 +138,8 @@ class Context:
             stage=stage.name,
             config=dict(self.config),
         )
-        with self.progress.stage(stage.name, total=updates) as bar:
+        threads = computing_on(threads_to_train(module, options["threads"]))
+        with threads, self.progress.stage(stage.name, total=updates) as bar:
             fit(
                 module,
                 data,

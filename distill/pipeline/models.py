@@ -83,7 +83,7 @@ def _train_round(
         frozen,
         round_,
         context.space,
-        on_policy=distill["on_policy"],
+        on_policy=0.0 if round_.shrink else distill["on_policy"],
         **taught_options(context, frozen, as_denoiser(student), optimizer),
     )
     calls = context.train(stage, module, updates=optimizer["updates"], seed=seed)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.face.space import MotionSpace
+from distill.folder import CONFIG
 from distill.pipeline.build import build_corpus, build_rig
 from distill.pipeline.data import load_space
 from distill.pipeline.plan import students
@@ -44,6 +45,12 @@ class OpenedRun:
         rows += [(made.row, made.stage, made.steps) for made in students(self.config)]
         stages = [(row, self.run.stage(name), steps) for row, name, steps in rows]
         return [(row, stage.folder, steps) for row, stage, steps in stages if stage.complete]
+
+    def exports(self) -> list[tuple[str, Path, int]]:
+        """Return the same of every compressed form that lies beside the student."""
+        steps, folders = self.config["distill"]["export_steps"], self.run.folder.glob("student-*")
+        found = [folder for folder in sorted(folders) if (folder / CONFIG).is_file()]
+        return [(f"student-{steps}{f.name.removeprefix('student')}", f, steps) for f in found]
 
 
 def open_run(folder: Path) -> OpenedRun:

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.reach import checks
-from benchmarks.results import ratios
+from benchmarks.reach import INT8, checks
+from benchmarks.results import Timing, find_row, ratios
 from tests.benchmarks.results_example import example
 
 
@@ -53,3 +53,52 @@ def test_each_target_fails_just_past_its_limit(name, metric, mean, target):
 def test_what_was_not_measured_is_neither_reached_nor_missed():
     results = replace(example(), rows=[], ratios=ratios([]))
     assert {check.reached for check in checks(results)} == {None}
+
+
+def with_int8(**changes):
+    """Results with an int8 student that reaches everything, but for `changes`."""
+    results = example()
+    full, teacher = (find_row(results.rows, name) for name in ("student-2", "teacher-16"))
+    timing = Timing(p50_ms=teacher.speed.threads_1.p50_ms / 120, p95_ms=9.0, rtf=300.0)
+    made = {"bytes": teacher.bytes // 50, "timing": timing, "lve": 1.04, "eve": 0.99} | changes
+    metrics = {
+        name: replace(full.metrics[name], mean=made[name] * teacher.metrics[name].mean)
+        for name in ("lve", "eve")
+    }
+    row = replace(
+        full,
+        name="student-2-onnx-int8",
+        backend=INT8,
+        bytes=made["bytes"],
+        metrics=full.metrics | metrics,
+        speed=replace(full.speed, threads_1=made["timing"]),
+    )
+    return replace(results, rows=[*results.rows, row])
+
+
+def test_int8_is_judged_where_it_was_measured():
+    assert not [target for target in by_target(example()) if "int8" in target]
+    found = by_target(with_int8())
+    assert len([target for target in found if "int8" in target]) == 6
+    assert all(check.reached for target, check in found.items() if "int8" in target)
+
+
+@pytest.mark.parametrize(
+    ("changes", "targets"),
+    [
+        ({"bytes": 2_000_000}, {"int8: MB < 2"}),
+        ({"lve": 1.06}, {"int8: lve / teacher lve <= 1.05"}),
+        ({"eve": 1.01}, {"int8: eve / teacher eve <= 1"}),
+        (
+            {"timing": Timing(p50_ms=1e6, p95_ms=1e6, rtf=0.01)},
+            {
+                "int8: speedup over the teacher, 1 thread >= 100",
+                "int8: real-time factor, 1 thread >= 200",
+            },
+        ),
+    ],
+)
+def test_each_int8_target_fails_just_past_its_limit(changes, targets):
+    found = by_target(with_int8(**changes))
+    missed = {target for target, check in found.items() if "int8" in target and not check.reached}
+    assert missed - {"int8: storage reduction >= 0.97"} == targets

@@ -28,12 +28,15 @@ class FakeRun:
     def checkpoints(self):
         return [(name, Path(name), int(name.partition("-")[2] or 1)) for name in self.models]
 
+    def exports(self):
+        return []
+
 
 @pytest.fixture
 def opened(monkeypatch):
     run = FakeRun()
     monkeypatch.setattr(distill.pipeline.opened, "open_run", lambda folder: run)
-    monkeypatch.setattr(distill.talker, "load", lambda path: FakeTalker())
+    monkeypatch.setattr(distill.talker, "load", lambda path, backend: FakeTalker())
     return run
 
 

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from distill import folder
 from distill.errors import UserError
 from distill.persona import PersonaBank
 from distill.pipeline.build import Network, PersonaModel, save_model
@@ -146,3 +149,20 @@ def test_a_model_without_noise_ignores_the_seed(tmp_path):
 def test_stereo_arrays_are_refused(talker):
     with pytest.raises(UserError, match="not mono"):
         talker.generate(np.zeros((2, 100), np.float32))
+
+
+def test_a_shipped_model_is_found_by_name_and_a_folder_goes_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "SHIPPED", tmp_path / "shipped")
+    save(tmp_path / "shipped" / "tiny")
+    monkeypatch.chdir(tmp_path)
+    assert folder.shipped_models() == ["tiny"]
+    assert folder.find_model("tiny") == tmp_path / "shipped" / "tiny"
+    assert load("tiny").steps == 2
+    (tmp_path / "tiny").mkdir()
+    assert folder.find_model("tiny") == Path("tiny")
+
+
+def test_what_is_no_model_names_those_that_ship(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "SHIPPED", tmp_path)
+    with pytest.raises(UserError, match=r"nobody is neither .* shipped model \(none\)"):
+        load("nobody")

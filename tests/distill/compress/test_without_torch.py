@@ -10,6 +10,7 @@ import pytest
 from distill import load
 from distill.audio.decode import load_audio, write_wav
 from distill.face.files import read_npz
+from distill.storage import read_json
 from tests.distill.test_talker import speech
 
 HIDDEN = ("torch", "pytorch_lightning", "lightning", "torchmetrics", "transformers", "scipy",
@@ -21,14 +22,18 @@ class Hidden:
         if name.partition(".")[0] in {HIDDEN}:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Hidden())
-from distill.animate import main
-sys.exit(main(sys.argv[1:]))
+from importlib import import_module
+sys.exit(import_module(sys.argv[1]).main(sys.argv[2:]))
 """
 
 
-def animate(*words):
+def run(*words):
     command = [sys.executable, "-c", SCRIPT, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def animate(*words):
+    return run("distill.animate", *words)
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +65,12 @@ def test_a_picture_needs_what_is_missing_and_says_so(exported, voice, tmp_path):
     done = animate(voice, "--backend", "onnx", "--checkpoint", exported, "--out", out)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "is not installed and shaping a face needs it" in done.stderr and not out.exists()
+
+
+def test_an_export_is_timed_alone_in_its_process(exported, tmp_path):
+    out = tmp_path / "speed.json"
+    words = ("--checkpoint", exported, "--backend", "onnx", "--threads", 1, 2, "--limit-s", 0)
+    done = run("benchmarks.speed", *words, "--seconds", 1, "--json", out)
+    assert done.returncode == 0, done.stderr
+    found = read_json(out)
+    assert found["calls"] == 2 and all(found[f"threads_{n}"]["p50_ms"] > 0 for n in (1, 2))
