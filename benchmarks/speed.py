@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -102,7 +103,7 @@ def measure_talker(
         talker = load(checkpoint, backend)
         persona = talker.persona(audio)
         times_ms = time_calls(
-            lambda: talker.generate_batch(audio, persona, seeds=(0,), steps=steps),
+            partial(talker.generate_batch, audio, persona, seeds=(0,), steps=steps),
             repeats=repeats,
             limit_s=limit_s,
         )

@@ -60,7 +60,7 @@ class HubModel(
         return super().save_pretrained(save_directory, **options)  # pyright: ignore[reportArgumentType]
 
     @classmethod
-    def _from_pretrained(
+    def _from_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]
         cls,
         *,
         model_id: str,

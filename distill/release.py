@@ -166,7 +166,7 @@ def real_speech(model: Path, data: Path) -> str:
     talker = load(model)
     found = means(judge_all(talker, talker.space(), data, validation=False))
     lines = [
-        f"* {meaning}: {found['reported'][key]:.3f} ({found['all'][key]:.3f} with the validation files)"
+        f"* {meaning}: {found['reported'][key]:.3f} ({found['all'][key]:.3f})"
         for key, meaning in REAL_FIGURES.items()
     ]
     note = (
