@@ -119,13 +119,8 @@ def measure_speed(
         progress("speed", 0, len(checkpoints))
     for done, (name, path, steps) in enumerate(checkpoints, 1):
         words = ["--checkpoint", str(path), "--backend", runs_on(path), "--threads", "1", "2"]
-        words += [
-            "--seconds",
-            str(AUDIO_S),
-            "--limit-s",
-            str(limit_s),
-            *(["--steps", str(steps)] if steps else []),
-        ]
+        words += ["--seconds", str(AUDIO_S), "--limit-s", str(limit_s)]
+        words += ["--steps", str(steps)] if steps else []
         speeds[name] = parse_speed(speed_in_process(words))
         if progress:
             progress("speed", done, len(checkpoints))
