@@ -67,7 +67,7 @@ def test_a_talker_is_timed_at_every_thread_count(tmp_path, monkeypatch):
         def calls(self, steps):
             return steps
 
-    monkeypatch.setattr(distill.talker, "load", lambda path: Timed())
+    monkeypatch.setattr(distill.talker, "load", lambda path, backend: Timed())
     out = tmp_path / "speed.json"
     words = ["--checkpoint", "x", "--steps", "4", "--threads", "1", "2", "--seconds", "0.5"]
     assert main([*words, "--repeats", "2", "--limit-s", "0.01", "--json", str(out)]) == 0
