@@ -1,14 +1,16 @@
 """A whole run: stages in order, each skipped when complete and resumed when interrupted."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from distill.pipeline.beside import baseline_beside
 from distill.pipeline.data import prepare_data
 from distill.pipeline.few_step import train_few_step
-from distill.pipeline.models import hand_over, run_rounds, train_regression, train_teacher
+from distill.pipeline.models import BASELINE, hand_over, run_rounds, train_teacher
 from distill.pipeline.personas import prepare_personas
 from distill.pipeline.plan import FEW_STEP, stage_names
 from distill.pipeline.runs import RunDirectory
@@ -28,10 +30,9 @@ def execute(config: Mapping[str, Any], progress: Progress) -> Path:
     torch.manual_seed(config["seed"])
     context = prepare_personas(prepare_data(config, run, progress))
     teacher = train_teacher(context)
-    shrunk = run_rounds(context, teacher)
-    if config["distill"]["method"] in FEW_STEP:
-        train_few_step(context, teacher, shrunk)
-    if "regression" in names:
-        train_regression(context)
+    with baseline_beside(context) if BASELINE in names else nullcontext():
+        shrunk = run_rounds(context, teacher)
+        if config["distill"]["method"] in FEW_STEP:
+            train_few_step(context, teacher, shrunk)
     hand_over(context)
     return run.folder

@@ -28,7 +28,7 @@ from distill.storage import read_json
 from distill.training.denoising import DenoisingTraining
 from distill.training.seeding import seed_global_generators
 
-REGRESSION_STEPS = 1
+BASELINE, REGRESSION_STEPS = "regression", 1
 
 
 def train_teacher(context: Context) -> Network:
@@ -141,7 +141,7 @@ def taught_options(
 
 def train_regression(context: Context) -> None:
     """Train the student's network as a plain regression, for as many updates as all rounds."""
-    stage = context.run.stage("regression")
+    stage = context.run.stage(BASELINE)
     if stage.complete:
         context.progress.skip(stage.name)
         return

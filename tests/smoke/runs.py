@@ -17,9 +17,9 @@ TINY = (
 )
 
 
-def start(folder: Path, cache: Path, *words: str) -> subprocess.Popen:
+def start(folder: Path, cache: Path, *words: str, threads: int = 1) -> subprocess.Popen:
     command = [sys.executable, "-m", "distill.run", *TINY, f"run.dir={folder}", *words]
-    environment = os.environ | {"FACEDISTILL_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"FACEDISTILL_CACHE": str(cache), "OMP_NUM_THREADS": str(threads)}
     for key in ("WANDB_API_KEY", "WANDB_MODE"):
         environment.pop(key, None)
     return subprocess.Popen(
@@ -32,8 +32,8 @@ def start(folder: Path, cache: Path, *words: str) -> subprocess.Popen:
     )
 
 
-def finish(folder: Path, cache: Path, *words: str) -> str:
-    process = start(folder, cache, *words)
+def finish(folder: Path, cache: Path, *words: str, threads: int = 1) -> str:
+    process = start(folder, cache, *words, threads=threads)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, f"{out[-1500:]}\n{err[-3000:]}"
     return out + err
