@@ -8,6 +8,10 @@ from torch import Tensor, nn
 
 from distill.face.space import MotionSpace
 
+SEAL_MM = 1.0
+"""Gaps are compared as log(gap + 1 mm): lips that miss each other by 1 mm weigh as much as a mouth
+that is open twice too wide."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossWeights:
@@ -16,7 +20,7 @@ class LossWeights:
     Attributes:
         x0: Normalized channels.
         lips: Lip vertices.
-        gap: Opening between the lips, which decides whether /p b m/ close.
+        gap: Logarithm of the opening between the lips: decides whether /p b m/ and silence close.
         upper: Upper-face vertices.
         velocity: Change of normalized channels from frame to frame.
         posture: Mean of normalized channels over the window: who speaks and how, without the
@@ -65,7 +69,8 @@ class MotionLoss(nn.Module):
         self.scales = {name: self._variance(index) for name, index in self.regions.items()}
         spread = space.lip_gap_mm(space.mean + torch.diag(space.std))
         center = space.lip_gap_mm(space.mean[None])
-        self.gap_scale = max(float((spread - center).square().sum()), 1e-6)
+        slope = 1.0 / (center.clamp(min=0.0) + SEAL_MM)
+        self.gap_scale = max(float(((spread - center) * slope).square().sum()), 1e-6)
 
     def _move(self, device: torch.device) -> None:
         self.space = self.space.to(device)
@@ -118,10 +123,11 @@ class MotionLoss(nn.Module):
     def _gap(
         self, predicted: Tensor, target: Tensor, mask: Tensor, weight: Tensor | None
     ) -> Tensor:
-        gaps = [
-            self.space.lip_gap_mm(self.space.denormalize(motion)) for motion in (predicted, target)
+        seal = [
+            (self.space.lip_gap_mm(self.space.denormalize(motion)).clamp(min=0.0) + SEAL_MM).log()
+            for motion in (predicted, target)
         ]
-        return masked_mean((gaps[0] - gaps[1]).square(), mask, weight) / self.gap_scale
+        return masked_mean((seal[0] - seal[1]).square(), mask, weight) / self.gap_scale
 
     def _region(
         self, name: str, predicted: Tensor, target: Tensor, mask: Tensor, weight: Tensor | None
