@@ -1,6 +1,7 @@
 """Exact timing between audio samples and motion frames: integers only, so nothing drifts."""
 
 from fractions import Fraction
+from functools import lru_cache
 
 from distill.errors import UserError
 from distill.units import SAMPLE_RATE_HZ
@@ -9,6 +10,7 @@ _BROADCAST_BASES = (24, 30, 48, 60, 120)
 _MAX_FPS = 1000
 
 
+@lru_cache
 def exact_fps(fps: float | int) -> Fraction:
     """Return `fps` as an exact ratio; 23.976, 29.97 and 59.94 mean the broadcast n*1000/1001.
 
