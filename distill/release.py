@@ -59,6 +59,7 @@ def release(run: Path, into: Path, name: str, data: Path) -> Path:
     from distill.compress import INT8
     from distill.compress.write import export
     from distill.export import trial_clips
+    from distill.pipeline.runs import RunDirectory
 
     student, target = run / "student", into / name
     read_config(student)
@@ -74,7 +75,14 @@ def release(run: Path, into: Path, name: str, data: Path) -> Path:
         parity = export(work, INT8, work, trial)
         checked = write_check(work, trial.clips[:CHECK_CLIPS])
         _, _, card = (work / CARD).read_text(encoding="utf-8").partition("\n")
-        sections = "\n".join([compressed(parity), check_section(checked), real_speech(work, data)])
+        sections = "\n".join(
+            [
+                compressed(parity),
+                check_section(checked),
+                voices(RunDirectory(run).config()["data"]),
+                real_speech(work, data),
+            ]
+        )
         card = f"# {name}\n" + card.replace(USE, f"{sections}\n{USE}")
         (work / CARD).write_text(card, encoding="utf-8")
         write_sums(work)
@@ -154,21 +162,43 @@ def check_section(found: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(["## Check", head, "", *errors, ""])
 
 
+def voices(data: Mapping[str, Any]) -> str:
+    """Return the card's section on who spoke, in which language, and under which licence."""
+    lines = [f"Corpus `{data['name']}`; its own licence holds for what was learned from it."]
+    if data["name"] == "synthetic":
+        from distill.data.synthetic import EMOTIONS
+        from distill.data.synthetic.speakers import make_speaker
+
+        speakers = [make_speaker(i, engine=data["engine"]) for i in range(data["speakers"])]
+        engines = sorted({speaker.engine for speaker in speakers})
+        lines = [
+            f"* {len(speakers)} voices made from {len({s.voice for s in speakers})} of "
+            f"{' and '.join(engines)}, in {len(EMOTIONS)} emotions; {data['clips']:,} clips",
+            "* languages: English; others move the mouth by sound alone",
+            "* licence of the data: ours; what speech programs say carries no licence of theirs",
+        ]
+    return "\n".join(["## Voices and languages", *lines, ""])
+
+
 def real_speech(model: Path, data: Path) -> str:
     """Return the card's section on real recordings; without them it says so."""
     from benchmarks.real.summary import means
     from benchmarks.recordings import judge_all
     from distill.talker import load
 
-    head = "## On real recordings"
+    head = "## On real recordings, and known failures"
     if not data.is_dir():
         return f"{head}\nNot measured.\n"
     talker = load(model)
-    found = means(judge_all(talker, talker.space(), data, validation=False))
+    rows = judge_all(talker, talker.space(), data, validation=False)
+    found, heard = means(rows), [row for row in rows if np.isfinite(row.sync_r)]
     lines = [
         f"* {meaning}: {found['reported'][key]:.3f} ({found['all'][key]:.3f})"
         for key, meaning in REAL_FIGURES.items()
     ]
+    if heard:
+        worst = min(heard, key=lambda row: row.sync_r)
+        lines.append(f"* worst file: `{worst.name}`, sync_r {worst.sync_r:.3f}")
     note = (
         "Files that no setting was chosen by; in brackets all files. "
         "None was trained on (`python -m benchmarks.recordings`)."

@@ -13,6 +13,7 @@ from distill.pipeline.few_step import train_few_step
 from distill.pipeline.models import BASELINE, hand_over, run_rounds, train_teacher
 from distill.pipeline.personas import prepare_personas
 from distill.pipeline.plan import FEW_STEP, stage_names
+from distill.pipeline.reuse import take_teacher, teacher_source
 from distill.pipeline.runs import RunDirectory
 from distill.training.progress import Progress
 
@@ -23,9 +24,11 @@ def execute(config: Mapping[str, Any], progress: Progress) -> Path:
     Raises:
         UserError: Config, data or environment cannot be used.
     """
-    names = stage_names(config)
+    names, source = stage_names(config), teacher_source(config)
     run = RunDirectory(Path(config["run"]["dir"]))
     run.begin(config)
+    if source is not None:
+        take_teacher(run, source)
     torch.set_num_threads(config["trainer"]["threads"] or torch.get_num_threads())
     torch.manual_seed(config["seed"])
     context = prepare_personas(prepare_data(config, run, progress))

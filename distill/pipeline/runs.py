@@ -80,16 +80,10 @@ class RunDirectory:
         write_text(self.folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(dict(config))))
 
     def _require_same(self, config: Mapping[str, Any]) -> None:
-        old, new = flat(relevant(self.config())), flat(relevant(config))
-        changed = [
-            f"{key}: {old.get(key, 'absent')} -> {new.get(key, 'absent')}"
-            for key in sorted(old.keys() | new.keys())
-            if old.get(key, ...) != new.get(key, ...)
-        ]
+        changed = changes(relevant(self.config()), relevant(config))
         if changed:
-            shown = "; ".join(changed[:5]) + ("; ..." if len(changed) > 5 else "")
             raise UserError(
-                f"{self.folder} holds a run with another config ({shown}); "
+                f"{self.folder} holds a run with another config ({changed}); "
                 "choose another run.dir or restore the old values"
             )
 
@@ -100,6 +94,17 @@ def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
     if "data" in kept:
         kept["data"] = {k: v for k, v in kept["data"].items() if k != "cache"}
     return kept
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any], most: int = 5) -> str:
+    """Return the values that differ as `key: old -> new; ...`; empty when none does."""
+    old, new = flat(before), flat(after)
+    changed = [
+        f"{key}: {old.get(key, 'absent')} -> {new.get(key, 'absent')}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key, ...) != new.get(key, ...)
+    ]
+    return "; ".join(changed[:most]) + ("; ..." if len(changed) > most else "")
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
