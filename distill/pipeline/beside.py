@@ -45,11 +45,10 @@ def baseline_beside(context: Context) -> Iterator[None]:
         child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         yield
-        with context.progress.stage(BASELINE, total=1, unit="baseline") as bar:
-            if child.wait():
-                lines = (folder / LOG).read_text(encoding="utf-8").strip().splitlines()
-                raise UserError(f"training the baseline failed: {(lines or ['no message'])[-1]}")
-            bar.advance()
+        if child.wait():
+            lines = (folder / LOG).read_text(encoding="utf-8").strip().splitlines()
+            raise UserError(f"training the baseline failed: {(lines or ['no message'])[-1]}")
+        context.progress.skip(BASELINE, "trained beside the rounds")
         (folder / LOG).unlink()
     finally:
         child.kill()

@@ -140,10 +140,10 @@ class Progress:
         finally:
             self._close(stage)
 
-    def skip(self, name: str) -> None:
-        """Say that a stage was complete already."""
+    def skip(self, name: str, why: str = "complete already") -> None:
+        """Say that a stage has nothing left to do here."""
         self._finished += 1
-        self.console.print(f"{name}  complete already", highlight=False, markup=False)
+        self.console.print(f"{name}  {why}", highlight=False, markup=False)
 
     def _open(self, stage: StageProgress) -> None:
         self._depth += 1
