@@ -30,6 +30,7 @@ from distill.pipeline.build import build_denoiser
 from distill.pipeline.context import Context
 from distill.pipeline.models import run_rounds, train_teacher
 from distill.pipeline.runs import RunDirectory, Stage
+from distill.training.compiling import compiled_parts, networks_of
 from distill.training.objective import Objective
 from distill.training.progress import Progress
 from distill.types import Batch, Clip, Conditions, Recording
@@ -168,11 +169,8 @@ def measure_update(
     batch = made_up_batch(context, batch_size, round(seconds * FPS)).to(device)
     update = update_of(module.to(device), batch, device=device, bf16=bf16)
     flops = count_flops(update)
-    if compiled:
-        for part in (module.model, getattr(module, "teacher", None)):
-            if isinstance(part, torch.nn.Module):
-                part.compile()
-    update_s = float(np.median(time_calls(update, repeats=REPEATS, limit_s=limit_s))) / 1000
+    with compiled_parts(networks_of(module) if compiled else []):
+        update_s = float(np.median(time_calls(update, repeats=REPEATS, limit_s=limit_s))) / 1000
     on_gpu = device == "cuda"
     peak_mb = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else peak_memory_mb()
     kind = torch.bfloat16 if bf16 else torch.float32

@@ -1,0 +1,32 @@
+import pytest
+import torch
+
+from distill.errors import UserError
+from distill.training.compiling import compiled_parts, parts_of, wants_compiling
+from tests.toys import toy_batch, toy_student
+
+
+def test_only_cuda_compiles_unless_asked(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert wants_compiling("auto", "auto") and not wants_compiling("auto", "cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert not wants_compiling("auto", "auto")
+    assert wants_compiling(True, "cpu") and not wants_compiling(False, "auto")
+    with pytest.raises(UserError, match=r"trainer\.compile=maybe"):
+        wants_compiling("maybe", "cpu")
+
+
+def test_a_compiled_network_says_the_same_keeps_its_names_and_is_itself_afterwards():
+    network, batch = toy_student().eval(), toy_batch()
+    times = torch.full((len(batch.motion),), 0.7)
+
+    def say():
+        cond = network.prepare(batch.cond, batch.motion.shape[1])
+        return network(batch.motion, times, cond)
+
+    plain, names = say(), list(network.state_dict())
+    with compiled_parts([network], backend="aot_eager"):
+        assert all(part._compiled_call_impl is not None for part in parts_of(network))
+        torch.testing.assert_close(say(), plain, rtol=1e-4, atol=1e-4)
+        assert list(network.state_dict()) == names
+    assert all(part._compiled_call_impl is None for part in parts_of(network))
