@@ -3,16 +3,18 @@
 import signal
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from distill.data.corpus import Labels
 from distill.errors import UserError
 from distill.pipeline import beside
+from distill.pipeline.context import Context
 from distill.pipeline.runs import RunDirectory
 from distill.training.progress import Progress
+from tests.benchmarks.fakes import FakeCorpus, space
 from tests.smoke.runs import finish, start
 
 TWO = ("trainer.threads=null", "distill.end_steps=2", "budget.regression_updates=40")
@@ -45,7 +47,7 @@ def test_a_killed_run_takes_its_baseline_along_and_both_end_as_if_alone(tmp_path
     wait_for(lambda: children_of(tmp_path / "two"))
     victim.send_signal(signal.SIGKILL)
     victim.wait()
-    wait_for(lambda: not children_of(tmp_path / "two"), seconds=20)
+    wait_for(lambda: not children_of(tmp_path / "two"), seconds=120)  # it may be importing still
     finish(tmp_path / "two", cache, *TWO, threads=2)
     assert not children_of(tmp_path / "two")
     assert not (tmp_path / "two" / "regression" / beside.LOG).exists()
@@ -58,10 +60,13 @@ def test_a_killed_run_takes_its_baseline_along_and_both_end_as_if_alone(tmp_path
 
 
 def context(folder):
-    return SimpleNamespace(
+    return Context(
         run=RunDirectory(folder),
         config={"trainer": {"threads": None, "lightning": {"devices": 1}}},
         progress=Progress(silent=True),
+        corpus=FakeCorpus(),
+        space=space(),
+        labels=Labels((), ()),
     )
 
 

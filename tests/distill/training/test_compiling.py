@@ -1,9 +1,15 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
 from distill.errors import UserError
 from distill.training.compiling import compiled_parts, parts_of, wants_compiling
 from tests.toys import toy_batch, toy_student
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_only_cuda_compiles_unless_asked(monkeypatch):
@@ -16,7 +22,7 @@ def test_only_cuda_compiles_unless_asked(monkeypatch):
         wants_compiling("maybe", "cpu")
 
 
-def test_a_compiled_network_says_the_same_keeps_its_names_and_is_itself_afterwards():
+def compile_and_compare() -> None:
     network, batch = toy_student().eval(), toy_batch()
     times = torch.full((len(batch.motion),), 0.7)
 
@@ -30,3 +36,10 @@ def test_a_compiled_network_says_the_same_keeps_its_names_and_is_itself_afterwar
         torch.testing.assert_close(say(), plain, rtol=1e-4, atol=1e-4)
         assert list(network.state_dict()) == names
     assert all(part._compiled_call_impl is None for part in parts_of(network))
+
+
+def test_a_compiled_network_says_the_same_keeps_its_names_and_is_itself_afterwards():
+    """In a process whose functions are not wrapped by type checks, which cannot be compiled."""
+    words = f"from {__name__} import compile_and_compare; compile_and_compare()"
+    done = subprocess.run([sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
