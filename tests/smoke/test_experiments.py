@@ -14,8 +14,8 @@ SYNTHETIC = sorted(
     for path in (CONFIGS / "experiment").glob("*.yaml")
     if "/data:" not in path.read_text()
 )
-MORE = {"pretrained": ("data.clips=72",)}
-"""What an experiment cannot do without: a clip for each of its speakers."""
+MORE = {"pretrained": ("data.clips=72", "distill.export_steps=2")}
+"""What an experiment cannot do without: a clip for each of its speakers, the steps it ends with."""
 SHORT = ("distill.start_steps=2", "distill.export_steps=1", "distill.baseline=false")
 
 
