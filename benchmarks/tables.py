@@ -1,5 +1,6 @@
 """The numbers of a results file as tables of text: one source for page, screen and logger."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -107,8 +108,8 @@ def formula_table(results: Results) -> Table:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """Write a number with so many significant digits; a dash when there is none."""
-    if value is None:
+    """Write a number with so many significant digits; a dash when there is none or it is NaN."""
+    if value is None or math.isnan(value):
         return MISSING
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
 

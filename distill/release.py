@@ -184,6 +184,7 @@ def real_speech(model: Path, data: Path) -> str:
     """Return the card's section on real recordings; without them it says so."""
     from benchmarks.real.summary import means
     from benchmarks.recordings import judge_all
+    from benchmarks.tables import number
     from distill.talker import load
 
     head = "## On real recordings, and known failures"
@@ -193,7 +194,7 @@ def real_speech(model: Path, data: Path) -> str:
     rows = judge_all(talker, talker.space(), data, validation=False)
     found, heard = means(rows), [row for row in rows if np.isfinite(row.sync_r)]
     lines = [
-        f"* {meaning}: {found['reported'][key]:.3f} ({found['all'][key]:.3f})"
+        f"* {meaning}: {number(found['reported'][key], 3)} ({number(found['all'][key], 3)})"
         for key, meaning in REAL_FIGURES.items()
     ]
     if heard:
