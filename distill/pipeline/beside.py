@@ -18,6 +18,7 @@ from distill.pipeline.context import Context
 from distill.pipeline.data import prepare_data
 from distill.pipeline.models import BASELINE, train_regression
 from distill.pipeline.personas import prepare_personas
+from distill.pipeline.plan import students
 from distill.pipeline.runs import RunDirectory
 from distill.training.progress import Progress
 
@@ -27,20 +28,24 @@ ORPHAN_CHECK_S = 0.5
 
 @contextmanager
 def baseline_beside(context: Context) -> Iterator[None]:
-    """Train the baseline during the block and to its end after it; without a spare core, after it.
+    """Train the baseline during the block and to its end after it.
+
+    Without a spare core, and where it is the only student, it trains after the block.
 
     Its weights are the same either way. The process ends with this one, however that ends.
 
     Raises:
         UserError: Training the baseline failed; the sentence carries the reason.
     """
-    if context.run.stage(BASELINE).complete or not core_to_spare(context.config["trainer"]):
+    spare = core_to_spare(context.config["trainer"]) and students(context.config)
+    if context.run.stage(BASELINE).complete or not spare:
         yield
         train_regression(context)
         return
     folder = context.run.stage(BASELINE).folder
     folder.mkdir(parents=True, exist_ok=True)
     words = [sys.executable, "-m", __name__, json.dumps(context.config), str(os.getpid())]
+    context.progress.say(f"{BASELINE}  trains beside the rounds, see {folder / LOG}")
     with open(folder / LOG, "w", encoding="utf-8") as log:
         child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:

@@ -24,8 +24,8 @@ def execute(config: Mapping[str, Any], progress: Progress) -> Path:
     Raises:
         UserError: Config, data or environment cannot be used.
     """
-    names, source = stage_names(config), teacher_source(config)
-    run = RunDirectory(Path(config["run"]["dir"]))
+    names, run = stage_names(config), RunDirectory(Path(config["run"]["dir"]))
+    source = None if run.stage("teacher").complete else teacher_source(config)
     run.begin(config)
     if source is not None:
         take_teacher(run, source)

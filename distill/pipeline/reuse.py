@@ -62,4 +62,5 @@ def until_teacher(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a config that decides the stages up to the teacher."""
     kept = {key: value for key, value in relevant(config).items() if key not in AFTER_TEACHER}
     budget = {k: v for k, v in kept["budget"].items() if k not in AFTER_TEACHER_BUDGET}
-    return kept | {"budget": budget}
+    steps = {"start_steps": config["distill"]["start_steps"]}  # which a teacher names as its own
+    return kept | {"budget": budget, "distill": steps}

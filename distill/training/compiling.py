@@ -1,4 +1,4 @@
-"""Networks compiled while they train: worth its minute on a GPU, never the default on a CPU."""
+"""Networks compiled by torch while they train: where there is CUDA, or when asked for."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -143,13 +143,17 @@ class Progress:
     def skip(self, name: str, why: str = "complete already") -> None:
         """Say that a stage has nothing left to do here."""
         self._finished += 1
-        self.console.print(f"{name}  {why}", highlight=False, markup=False)
+        self.say(f"{name}  {why}")
+
+    def say(self, line: str) -> None:
+        """Print a line as it is."""
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _open(self, stage: StageProgress) -> None:
         self._depth += 1
         self._last[id(stage)] = (self.clock(), stage.done)
         if not self.console.is_terminal:
-            self._say(f"{self._position()}{stage.name}  started")
+            self.say(f"{self._position()}{stage.name}  started")
             return
         bars = self._bars or self._start_bars()
         self._tasks[id(stage)] = bars.add_task(
@@ -176,7 +180,7 @@ class Progress:
                 self._bars.stop()
                 self._bars = None
                 self._tasks.clear()
-        self._say(stage.line())
+        self.say(stage.line())
 
     def _changed(self, stage: StageProgress) -> None:
         if self._bars is not None:
@@ -186,13 +190,10 @@ class Progress:
         late = self.clock() - said_s >= self._every_s
         if late and stage.done - said >= 1 and stage.done < stage.total:
             self._last[id(stage)] = (self.clock(), stage.done)
-            self._say(self._position() + stage.line())
+            self.say(self._position() + stage.line())
 
     def _position(self) -> str:
         return f"[{self._finished + 1}/{len(self.stages)}] " if self.stages else ""
-
-    def _say(self, line: str) -> None:
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _bars(console: Console) -> RichProgress:

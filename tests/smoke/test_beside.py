@@ -59,10 +59,14 @@ def test_a_killed_run_takes_its_baseline_along_and_both_end_as_if_alone(tmp_path
             torch.testing.assert_close(theirs[name], ours[name], rtol=0, atol=ROUNDING)
 
 
-def context(folder):
+def context(folder, method="progressive"):
+    steps = {"start_steps": 4, "end_steps": 2, "export_steps": 2, "order": "shrink_first"}
     return Context(
         run=RunDirectory(folder),
-        config={"trainer": {"threads": None, "lightning": {"devices": 1}}},
+        config={
+            "trainer": {"threads": None, "lightning": {"devices": 1}},
+            "distill": {"method": method} | steps,
+        },
         progress=Progress(silent=True),
         corpus=FakeCorpus(),
         space=space(),
@@ -76,6 +80,16 @@ def test_a_baseline_that_fails_ends_the_run_with_its_reason(tmp_path, monkeypatc
     sentence = "training the baseline failed: no message"
     with pytest.raises(UserError, match=sentence), beside.baseline_beside(context(tmp_path)):
         pass
+
+
+def test_the_only_student_trains_in_sight(tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr(beside, "core_to_spare", lambda trainer: True)
+    monkeypatch.setattr(beside.sys, "executable", "/bin/false")
+    monkeypatch.setattr(beside, "train_regression", trained.append)
+    with beside.baseline_beside(context(tmp_path, "regression")):
+        assert not trained
+    assert len(trained) == 1
 
 
 def test_a_failing_round_stops_the_baseline(tmp_path, monkeypatch):

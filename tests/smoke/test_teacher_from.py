@@ -36,6 +36,11 @@ def test_students_may_differ_and_teachers_may_not(config, finished):
     config["budget"]["round_updates"] += 1
     source = teacher_source(config)
     assert source is not None and source.folder == finished
+    steps = config["distill"]["start_steps"]
+    config["distill"]["start_steps"] = 2 * steps
+    with pytest.raises(UserError, match=rf"distill\.start_steps: {steps} -> {2 * steps}"):
+        teacher_source(config)
+    config["distill"]["start_steps"] = steps
     config["teacher"]["kwargs"]["layers"] = 7
     with pytest.raises(UserError, match=r"teacher\.kwargs\.layers: \d+ -> 7"):
         teacher_source(config)
