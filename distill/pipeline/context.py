@@ -17,7 +17,7 @@ from distill.protocols import Corpus
 from distill.storage import content_hash
 from distill.training.batches import UpdateBatches
 from distill.training.calls import CallCounter
-from distill.training.compiling import compiled_parts, networks_of, wants_compiling
+from distill.training.compiling import compiled_parts, networks_of
 from distill.training.fit import fit
 from distill.training.guards import StaticFaceGuard
 from distill.training.loggers import build_loggers
@@ -140,10 +140,9 @@ class Context:
             config=dict(self.config),
         )
         threads = computing_on(threads_to_train(module, options["threads"]))
-        compiling = wants_compiling(options["compile"], options["lightning"]["accelerator"])
         with (
             threads,
-            compiled_parts(networks_of(module) if compiling else []),
+            compiled_parts(networks_of(module) if options["compile"] else []),
             self.progress.stage(stage.name, total=updates) as bar,
         ):
             fit(

@@ -1,29 +1,12 @@
-"""Networks compiled by torch while they train: where there is CUDA, or when asked for."""
+"""Networks compiled by torch while they train, when asked for."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import torch
 from torch import nn
 
-from distill.errors import UserError
 from distill.training.calls import called
 from distill.training.objective import Objective
-
-CHOICES = ("auto", True, False)
-
-
-def wants_compiling(asked: bool | str, accelerator: str) -> bool:
-    """Return whether to compile; `auto` is yes where training runs on CUDA.
-
-    Raises:
-        UserError: `asked` is none of the choices.
-    """
-    if asked not in CHOICES:
-        raise UserError(f"trainer.compile={asked} is not one of auto, true, false")
-    if asked == "auto":
-        return accelerator != "cpu" and torch.cuda.is_available()
-    return bool(asked)
 
 
 @contextmanager

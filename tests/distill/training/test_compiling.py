@@ -2,24 +2,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import torch
 
-from distill.errors import UserError
-from distill.training.compiling import compiled_parts, parts_of, wants_compiling
+from distill.training.compiling import compiled_parts, parts_of
 from tests.toys import toy_batch, toy_student
 
 ROOT = Path(__file__).parents[3]
-
-
-def test_only_cuda_compiles_unless_asked(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert wants_compiling("auto", "auto") and not wants_compiling("auto", "cpu")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert not wants_compiling("auto", "auto")
-    assert wants_compiling(True, "cpu") and not wants_compiling(False, "auto")
-    with pytest.raises(UserError, match=r"trainer\.compile=maybe"):
-        wants_compiling("maybe", "cpu")
 
 
 def compile_and_compare() -> None:
