@@ -1,7 +1,8 @@
 import torch
 
+from distill.face.names import ARKIT_CHANNELS
 from distill.training.denoising import DenoisingTraining, drop_conditions, noised
-from distill.training.losses import LossWeights, MotionLoss, masked_mean
+from distill.training.losses import SEAL_MM, LossWeights, MotionLoss, masked_mean
 from distill.types import Conditions
 from tests.toys import toy_batch, toy_space, toy_teacher
 from tests.worlds import PointMass
@@ -20,16 +21,30 @@ def test_equal_motion_costs_nothing_and_terms_can_be_switched_off():
 
 
 def test_a_face_at_the_mean_scores_about_one_in_vertex_terms():
-    loss = MotionLoss(toy_space(), LossWeights(upper=1.0, gap=1.0))
+    loss = MotionLoss(toy_space(), LossWeights(upper=1.0))
     target = torch.randn(8, 200, 55)
     mask = torch.ones(8, 200, dtype=torch.bool)
     terms = loss(torch.zeros_like(target), target, mask)
-    assert (
-        0.5 < terms["gap"] < 1.5  # a logarithm: only near the mean is its scale exact
-        and 0.8 < terms["lips"] < 1.25
-        and 0.8 < terms["upper"] < 1.25
-        and 0.9 < terms["x0"] < 1.1
-    )
+    assert 0.8 < terms["lips"] < 1.25 and 0.8 < terms["upper"] < 1.25 and 0.9 < terms["x0"] < 1.1
+
+
+def test_lips_apart_by_the_scale_weigh_as_much_as_a_mouth_open_twice_too_wide():
+    space = toy_space()
+    jaw = torch.zeros(2000, 55)
+    jaw[:, ARKIT_CHANNELS.index("jawOpen")] = torch.linspace(0, 1, 2000)
+    gaps = space.lip_gap_mm(jaw)
+
+    def opened(mm: float) -> torch.Tensor:
+        at = int((gaps - mm).abs().argmin())
+        assert abs(float(gaps[at]) - mm) < 0.05
+        return space.normalize(jaw[at]).expand(1, 4, -1)
+
+    loss, mask = MotionLoss(space, LossWeights()), torch.ones(1, 4, dtype=torch.bool)
+    costs = [
+        loss(opened(made), opened(real), mask)["gap"]
+        for made, real in ((SEAL_MM, 0.0), (9 * SEAL_MM, 4 * SEAL_MM))
+    ]
+    torch.testing.assert_close(*costs, rtol=0.05, atol=0.0)
 
 
 def test_padding_does_not_change_any_term():
