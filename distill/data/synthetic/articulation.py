@@ -1,8 +1,9 @@
 """Phones to mouth: coarticulated viseme targets, and the closures that must happen.
 
 Targets blend by dominance functions (Cohen & Massaro 1993); the jaw and the lips have their own
-dominances and speaker gains (the split of JALI, Edwards et al. 2016). Everything here is a
-function of phones, audio, style and emotion: nothing is drawn.
+dominances and speaker gains (the split of JALI, Edwards et al. 2016). How far targets are reached
+is clarity (hyper- and hypo-articulation, Lindblom 1990). Everything here is a function of phones,
+audio, style and emotion: nothing is drawn.
 """
 
 from collections.abc import Sequence
@@ -23,8 +24,11 @@ LEAD_S = 0.02
 """Lips move this much ahead of the sound they shape."""
 
 _OPEN_S, _SHUT_S = 0.12, 0.13
-_RAMP_S = 0.065
-_VOICE_S, _LOUD_PERCENTILE, _OPENING = 0.05, 75.0, (0.2, 1.4)
+_RAMP_S = (0.026, 0.065)
+"""Time to make and to release a constriction, at no and at full clarity."""
+_VOICE_S, _LOUD_PERCENTILE, _WIDEST = 0.05, 75.0, 1.4
+_NARROWEST = (0.05, 0.2)
+"""Smallest share of a mouth that a quiet voice leaves, at no and at full clarity."""
 _LIMIT = 0.85
 """Shapes approach this level softly, so that strong speakers are not cut off."""
 
@@ -51,9 +55,14 @@ def activity(phones: Sequence[Phone], times_s: np.ndarray) -> np.ndarray:
 
 
 def hold(
-    phones: Sequence[Phone], labels: frozenset[str], times_s: np.ndarray, fps: float
+    phones: Sequence[Phone],
+    labels: frozenset[str],
+    times_s: np.ndarray,
+    fps: float,
+    clarity: float = 1.0,
 ) -> np.ndarray:
     """Return how far a constriction is made (F), 1 at least one frame in each of its phones."""
+    ramp_s = _between(_RAMP_S, clarity)
     level = np.zeros_like(times_s)
     for phone in phones:
         if phone.label not in labels:
@@ -65,22 +74,24 @@ def hold(
         short_s = 1.02 / fps - (end_s - start_s)
         if short_s > 0.0:  # the plateau always contains a frame
             start_s, end_s = start_s - 0.5 * short_s, end_s + 0.5 * short_s
-        rise = smoothstep((times_s - (start_s - _RAMP_S)) / _RAMP_S)
-        fall = 1.0 - smoothstep((times_s - end_s) / _RAMP_S)
+        rise = smoothstep((times_s - (start_s - ramp_s)) / ramp_s)
+        fall = 1.0 - smoothstep((times_s - end_s) / ramp_s)
         level = np.maximum(level, rise * fall)
     return level
 
 
-def blend(phones: Sequence[Phone], times_s: np.ndarray, loud: np.ndarray) -> dict[str, np.ndarray]:
+def blend(
+    phones: Sequence[Phone], times_s: np.ndarray, loud: np.ndarray, clarity: float = 1.0
+) -> dict[str, np.ndarray]:
     """Return each control over time (F): targets averaged by dominance."""
     top = np.zeros((len(times_s), len(CONTROLS)))
     bottom = np.full((len(times_s), len(CONTROLS)), 1e-6)
     for (label, start_s, end_s, stress), gain in zip(_gestures(phones), loud, strict=True):
-        strength, reach_s = dominance(label)
+        strength, reach_s = dominance(label, clarity)
         width_s = 0.5 * (end_s - start_s) + reach_s
         away = np.abs(times_s + LEAD_S - 0.5 * (start_s + end_s)) / width_s
         weight = np.exp(-1.8 * away**2)[:, None] * strength
-        goal = target(label)
+        goal = target(label, clarity)
         if label in VOWELS:
             goal = goal * (0.92 + 0.06 * stress)
             goal[0] *= gain
@@ -100,21 +111,34 @@ def mouth_motion(
     emotion: Emotion,
     intensity: float = 1.0,
     loudness: float = 0.0,
+    clarity: float = 1.0,
 ) -> Float[np.ndarray, "F D"]:
     """Return motion with the mouth channels filled in and everything else zero.
 
-    `loudness` is the share by which the mouth opens wider per dB of the voice, moment by moment.
+    Args:
+        phones: What is said, and when.
+        audio: The sound of it.
+        frames: Motion frames F.
+        fps: Frames per second.
+        style: The speaker's mouth.
+        emotion: What is felt.
+        intensity: How strongly.
+        loudness: Share by which the mouth opens wider per dB of the voice, moment by moment.
+        clarity: How far the openings of phones are told apart: 1 as in careful speech, less as in
+            recorded conversation, where the jaw follows the voice more and the phone less.
     """
     times_s = np.arange(frames) / fps
     speaking = activity(phones, times_s)
-    control = blend(phones, times_s, _vowel_gain(phones, audio))
+    control = blend(phones, times_s, _vowel_gain(phones, audio), clarity)
     out = _shapes(control, style, style.articulation * emotion.articulation)
     for name, level in emotion.opening.items():
         out[name] = out.get(name, 0.0) + np.full(frames, level * intensity)
     out = {name: soft_limit(value) * speaking for name, value in out.items()}
     if loudness:
-        _follow(out, loudness * loudness_db(audio, times_s, _VOICE_S))
-    _constrict(out, phones, times_s, fps)
+        louder = loudness * loudness_db(audio, times_s, _VOICE_S)
+        _follow(out, louder, _between(_NARROWEST, clarity))
+    shut = hold(phones, BILABIAL, times_s, fps, clarity)
+    _constrict(out, shut, hold(phones, LABIODENTAL, times_s, fps, clarity) * (1.0 - shut), clarity)
     felt = intensity * (0.55 + 0.45 * smooth_activity(phones, times_s))
     for name, level in emotion.mouth.items():
         out[name] = out.get(name, 0.0) + level * felt
@@ -142,19 +166,21 @@ def _shapes(control: dict[str, np.ndarray], style: Style, gain: float) -> dict[s
     }
 
 
-def _follow(out: dict[str, np.ndarray], louder: np.ndarray) -> None:
+def _between(ends: tuple[float, float], share: float) -> float:
+    return ends[0] + share * (ends[1] - ends[0])
+
+
+def _follow(out: dict[str, np.ndarray], louder: np.ndarray, narrowest: float) -> None:
     """Open the mouth by the voice's level, as recorded mouths do, in place."""
-    gain = np.clip(1.0 + louder - np.percentile(louder, _LOUD_PERCENTILE), *_OPENING)
+    gain = np.clip(1.0 + louder - np.percentile(louder, _LOUD_PERCENTILE), narrowest, _WIDEST)
     for name in ("jawOpen", "mouthUpperUp", "mouthLowerDown"):
         out[name] = soft_limit(out[name] * gain)
 
 
 def _constrict(
-    out: dict[str, np.ndarray], phones: Sequence[Phone], times_s: np.ndarray, fps: float
+    out: dict[str, np.ndarray], shut: np.ndarray, bite: np.ndarray, clarity: float
 ) -> None:
     """Close the lips at /p b m/ and bring the lower lip to the teeth at /f v/, in place."""
-    shut = hold(phones, BILABIAL, times_s, fps)
-    bite = hold(phones, LABIODENTAL, times_s, fps) * (1.0 - shut)
     away = (1.0 - shut) * (1.0 - bite)
     for name in ("mouthFunnel", "mouthPucker"):
         out[name] = out[name] * (1.0 - 0.9 * shut) * (1.0 - 0.7 * bite)
@@ -162,7 +188,7 @@ def _constrict(
         out[name] = out[name] * away
     for name in ("mouthStretch", "mouthSmile", "mouthDimple"):
         out[name] = out[name] * (1.0 - 0.5 * shut)
-    out["jawOpen"] = out["jawOpen"] * (1.0 - 0.75 * shut) * (1.0 - 0.6 * bite)
+    out["jawOpen"] = out["jawOpen"] * (1.0 - 0.75 * shut) * (1.0 - 0.6 * clarity * bite)
     out["mouthClose"] = out["jawOpen"] * shut
     out["mouthPress"] = 0.28 * shut
     out["mouthRollUpper"] = 0.12 * shut

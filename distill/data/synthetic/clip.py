@@ -29,6 +29,7 @@ class Job:
     fps: float
     engine: str = "espeak"
     loudness: float = 0.0
+    clarity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ def make_clip(job: Job, engine: Engine) -> Made:
     mouth = mouth_motion(
         speech.phones, audio.astype(np.float32) / 32768.0, frames=frames, fps=job.fps,
         style=speaker.style, emotion=emotion, intensity=intensity, loudness=job.loudness,
+        clarity=job.clarity,
     )  # fmt: skip
     upper = upper_motion(
         speech.phones, frames=frames, fps=job.fps, style=speaker.style, emotion=emotion,

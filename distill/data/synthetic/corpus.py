@@ -73,6 +73,7 @@ def build_corpus(
     progress: Progress | None = None,
     engine: str = "espeak",
     loudness: float = 0.0,
+    clarity: float = 1.0,
 ) -> SyntheticCorpus:
     """Make a corpus under `cache`, or open it when it is already there.
 
@@ -85,7 +86,7 @@ def build_corpus(
     request = Request(
         clips=clips, speakers=speakers, unseen_speakers=unseen_speakers,
         emotions=tuple(emotions), seed=seed, fps=float(fps), engine=engine,
-        loudness=loudness,
+        loudness=loudness, clarity=clarity,
     )  # fmt: skip
     request.check()
     folder = Path(cache) / f"synthetic-{content_hash({**asdict(request), 'code': _code()})}"

@@ -14,7 +14,7 @@ from distill.data.synthetic.speakers import make_speaker
 from distill.errors import UserError
 
 SPLITS = ("train", "val", "test", "test_unseen")
-MOST_LOUDNESS = 0.1
+MOST_LOUDNESS, LEAST_CLARITY = 0.1, 0.2
 _SHARES = {"val": 0.055, "test": 0.109, "test_unseen": 0.091}
 
 
@@ -30,6 +30,7 @@ class Request:
     fps: float
     engine: str = "espeak"
     loudness: float = 0.0
+    clarity: float = 1.0
 
     def check(self) -> None:
         """Raise UserError for what cannot be made."""
@@ -51,6 +52,10 @@ class Request:
             raise UserError(
                 f"loudness={self.loudness} is outside 0 to {MOST_LOUDNESS}; it is the share by "
                 "which the mouth opens wider per dB"
+            )
+        if not LEAST_CLARITY <= self.clarity <= 1.0:
+            raise UserError(
+                f"clarity={self.clarity} is outside {LEAST_CLARITY} to 1; 1 is careful speech"
             )
         if not 1.0 <= self.fps <= 240.0:
             raise UserError(f"{self.fps} frames per second is outside 1 to 240; use 25, 30 or 60")
@@ -90,6 +95,7 @@ def jobs(request: Request) -> list[tuple[str, str, Job]]:
             job = Job(
                 text=text, speaker=speaker, unseen=unseen, emotion=emotion, seed=int(seed),
                 fps=request.fps, engine=voiced.engine, loudness=request.loudness,
+                clarity=request.clarity,
             )  # fmt: skip
             out.append((f"{split}-{i:06d}", split, job))
     return out

@@ -7,6 +7,9 @@ CONTROLS = (
 )  # fmt: skip
 _LIPS = slice(1, 4)
 _VERTICAL = slice(4, 6)
+_OPENING = np.array([True, *[False] * 3, True, True, *[False] * 2])
+_MIDDLE = np.array([0.30, 0, 0, 0, 0.09, 0.19, 0, 0])
+"""Jaw and vertical lips of a middle vowel, which speech of little clarity stays near."""
 
 # phone: targets in the order of CONTROLS, at an articulation strength of 1
 _TARGETS: dict[str, tuple[float, ...]] = {
@@ -53,17 +56,29 @@ _STRENGTH = {
     "w": (1.0, 1.6, 1.0, 1.0, 0.085), "y": (0.7, 0.7, 0.5, 1.0, 0.05),
     "k": (0.35, 0.12, 0.2, 1.0, 0.045), "hh": (0.12, 0.08, 0.12, 1.0, 0.04),
 }  # fmt: skip
+_LABIAL = ("p", "f")
+_NARROW = (*_LABIAL, "s", "sh")
 _VOWEL = (1.0, 1.0, 1.0, 1.0, 0.05)
 _ROUND = (1.0, 1.4, 1.0, 1.0, 0.08)
 
 
-def target(phone: str) -> np.ndarray:
-    """Return the targets (8,) of a phone that is neither silence nor a diphthong."""
-    return np.array(_TARGETS[_SAME.get(phone, phone)])
+def target(phone: str, clarity: float = 1.0) -> np.ndarray:
+    """Return the targets (8,) of a phone that is neither silence nor a diphthong.
+
+    `clarity` is the share of the way from a middle opening to the phone's own that is made;
+    lip shapes and the lips that close stay what they are.
+    """
+    name = _SAME.get(phone, phone)
+    own = np.array(_TARGETS[name])
+    share = np.where(_OPENING & (name not in _LABIAL), clarity, 1.0)
+    return _MIDDLE + share * (own - _MIDDLE)
 
 
-def dominance(phone: str) -> tuple[np.ndarray, float]:
-    """Return dominance per control (8,) and reach beyond the phone in seconds."""
+def dominance(phone: str, clarity: float = 1.0) -> tuple[np.ndarray, float]:
+    """Return dominance per control (8,) and reach beyond the phone in seconds.
+
+    With less `clarity` what narrows the mouth holds on to less of its neighbours' opening.
+    """
     name = _SAME.get(phone, phone)
     rounded = name in ("ao", "uh", "uw", "er")
     jaw, lips, vertical, rest, reach_s = _STRENGTH.get(name, _ROUND if rounded else _VOWEL)
@@ -71,4 +86,6 @@ def dominance(phone: str) -> tuple[np.ndarray, float]:
     strength[0] = jaw
     strength[_LIPS] = lips
     strength[_VERTICAL] = vertical
+    if name in _NARROW:
+        strength[_OPENING] *= clarity
     return strength, reach_s

@@ -14,6 +14,7 @@ from distill.data.synthetic.clip import Job, frames_for, make_clip
 from distill.data.synthetic.engines import load_engine
 from distill.data.synthetic.phonemes import BILABIAL, LABIODENTAL
 from distill.data.synthetic.speakers import make_speaker
+from distill.data.synthetic.visemes import target
 from distill.face.names import MOUTH
 from distill.face.rigs import load_rig
 
@@ -59,17 +60,18 @@ def test_lips_close_in_every_bilabial(corpus, gaps):
     assert max(worst) < limit
 
 
-def test_a_mouth_that_follows_loudness_still_closes_and_opens(corpus, recordings):
+def test_a_mouth_that_follows_the_voice_still_closes_and_opens(corpus, recordings):
     spoken = [c for c in corpus.clips if c.emotion == "neutral"][:8]
     rig = load_rig("arkit")
     pairs = rig.lip_pairs.reshape(-1)
-    sync_r = {0.0: [], 0.03: []}
+    sync_r = {(0.0, 1.0): [], (0.03, 1.0): [], (0.045, 0.2): []}
     for clip in spoken:
-        for loudness, found in sync_r.items():
+        for (loudness, clarity), found in sync_r.items():
             made = make_clip(
                 Job(
                     text=clip.text, speaker=int(clip.speaker[1:]), unseen=clip.speaker[0] == "u",
                     emotion=clip.emotion, seed=clip.seed, fps=FPS, loudness=loudness,
+                    clarity=clarity,
                 ),
                 load_engine("espeak"),
             )  # fmt: skip
@@ -78,10 +80,21 @@ def test_a_mouth_that_follows_loudness_still_closes_and_opens(corpus, recordings
             gap = (points[:, :, 0] - points[:, :, 1]).norm(dim=-1).mean(-1).double().numpy()
             audio = made.audio.astype(np.float32) / 32768
             found.append(lag_curve(gap, audio, FPS)[9])
-        for phone in made.phones:
-            if phone.label in BILABIAL:
-                assert gap[inside(phone)].min() < 0.1 * np.percentile(gap, 99)
-    assert np.mean(sync_r[0.03]) > np.mean(sync_r[0.0]) + 0.04
+            for phone in made.phones:
+                if phone.label in BILABIAL:
+                    assert gap[inside(phone)].min() < 0.1 * np.percentile(gap, 99)
+    plain, louder, casual = (np.mean(found) for found in sync_r.values())
+    assert louder > plain + 0.04 and casual > louder + 0.04
+
+
+def test_full_clarity_reaches_each_phone_and_little_clarity_keeps_only_lip_shapes_apart():
+    for phone in ("aa", "iy", "s", "uw"):
+        full, half, none = (target(phone, clarity) for clarity in (1.0, 0.5, 0.0))
+        np.testing.assert_allclose(half, 0.5 * (full + none))
+        np.testing.assert_array_equal(full[1:4], none[1:4])
+    opening = [0, 4, 5]
+    np.testing.assert_array_equal(target("aa", 0.0)[opening], target("iy", 0.0)[opening])
+    np.testing.assert_array_equal(target("m", 0.0), target("m", 1.0))
 
 
 def test_the_lower_lip_rolls_to_the_teeth_in_every_labiodental(corpus, recordings):
