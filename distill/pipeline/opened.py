@@ -47,10 +47,15 @@ class OpenedRun:
         return [(row, stage.folder, steps) for row, stage, steps in stages if stage.complete]
 
     def exports(self) -> list[tuple[str, Path, int]]:
-        """Return the same of every compressed form that lies beside the student."""
-        steps, folders = self.config["distill"]["export_steps"], self.run.folder.glob("student-*")
-        found = [folder for folder in sorted(folders) if (folder / CONFIG).is_file()]
-        return [(f"student-{steps}{f.name.removeprefix('student')}", f, steps) for f in found]
+        """Return the same of every compressed form that lies beside a student."""
+        made = [(stage.stage, stage.steps) for stage in students(self.config)]
+        made.append(("student", self.config["distill"]["export_steps"]))
+        return [
+            (f"student-{steps}{folder.name.removeprefix(name)}", folder, steps)
+            for name, steps in made
+            for folder in sorted(self.run.folder.glob(f"{name}-*"))
+            if (folder / CONFIG).is_file()
+        ]
 
 
 def open_run(folder: Path) -> OpenedRun:
