@@ -22,7 +22,7 @@ from benchmarks.compared import (
 from benchmarks.figures import draw_curves, draw_pareto, svg
 from benchmarks.report import SHEET, VIDEO
 from benchmarks.screen import console, rich_table
-from benchmarks.side_by_side import SideBySide, side_by_side
+from benchmarks.side_by_side import SideBySide, cost_of, side_by_side
 from benchmarks.tables import MISSING, Table, formula_table, number
 from distill.artifact import CARD
 from distill.command import guarded
@@ -82,6 +82,7 @@ def page(runs: Sequence[MeasuredRun]) -> str:
         facts=fact_table(runs),
         settings=config_table(runs),
         formulas=formula_table(runs[0].results),
+        cost=cost_of(groups),
         pareto=svg(partial(draw_pareto, groups=groups), size_in=PARETO_IN, name="pareto"),
         curves=curve_plots(runs),
         videos=[(run.label, video(run)) for run in runs],

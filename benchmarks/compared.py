@@ -24,7 +24,7 @@ class MeasuredRun:
         folder: Its directory.
         config: Resolved config.
         results: What was measured.
-        wall_s: Duration of the whole run, where it was recorded.
+        wall_s: Duration of the whole run; None for one that was resumed or took a teacher over.
     """
 
     label: str

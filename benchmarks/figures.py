@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pareto import plain_ticks
-from benchmarks.side_by_side import LATENCY, Groups, point, row_names, rows_named
+from benchmarks.side_by_side import COSTS, Groups, cost_of, point, row_names, rows_named
 from distill.storage import atomic_path
 
 PALETTE = ("#2f7fc1", "#d0663a", "#4b9b56", "#9b6bc7", "#b8952d", "#c2578a", "#3f9d9d", "#808080")
@@ -20,14 +20,18 @@ Curves = Mapping[str, Mapping[str, tuple[list[float], list[float]]]]
 
 
 def draw_pareto(axes: Any, groups: Groups, rows: list[str] | None = None) -> None:
-    """Draw lip error against latency: a colour per label, students on a line, named by steps."""
+    """Draw lip error against latency, or against sampler steps where nothing was timed.
+
+    A colour per label, students on a line and named by their steps.
+    """
+    cost = cost_of(groups)
     for number, (label, results) in enumerate(groups.items()):
         colour = PALETTE[number % len(PALETTE)]
         found = [(name, rows_named(results, name)) for name in rows or row_names(groups)]
         points = [
-            (latency.mean, error, name)
+            (paid.mean, error, name)
             for name, several in found
-            if (latency := point(several, LATENCY)) and (error := point(several, "lve"))
+            if (paid := point(several, cost)) and (error := point(several, "lve"))
         ]
         axes.errorbar(
             [x for x, *_ in points], [y.mean for _, y, _ in points],
@@ -45,7 +49,7 @@ def draw_pareto(axes: Any, groups: Groups, rows: list[str] | None = None) -> Non
             )  # fmt: skip
     axes.set_xscale("log")
     axes.margins(x=0.1, y=0.15)
-    axes.set(xlabel="latency, 1 thread, p50 (ms, log)", ylabel="LVE (bars: spread)")
+    axes.set(xlabel=COSTS[cost], ylabel="LVE (bars: spread)")
     plain_ticks(axes.xaxis)
     _finish(axes)
 

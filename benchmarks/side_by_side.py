@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,9 @@ METRICS = (
     "persona_top1_identity", "persona_top1_emotion", "sync_r",
 )  # fmt: skip
 SHORT = {"persona_top1_identity": "identity", "persona_top1_emotion": "emotion"}
-LATENCY, SIZE = "latency", "size"
+LATENCY, SIZE, STEPS = "latency", "size", "steps"
+COSTS = {LATENCY: "latency, 1 thread, p50 (ms, log)", STEPS: "sampler steps (log)"}
+LEAST_SPREAD = 1e-9
 Groups = Mapping[str, Sequence[Results]]
 """Results by label; those under one label differ in their training seed only."""
 
@@ -48,10 +51,9 @@ def side_by_side(
     first = next(iter(groups.values()))[0]
     wanted = list(rows) or row_names(groups)
     lines = [
-        (name, label, found)
+        (name, ", ".join(labels) if len(labels) < max(len(groups), 2) else "all", found)
         for name in wanted
-        for label, results in groups.items()
-        if (found := rows_named(results, name))
+        for labels, found in distinct(groups, name)
     ]
     ids = [m for m in METRICS if any(m in row.metrics for _, _, found in lines for row in found)]
     points = [[point(found, column) for column in (*ids, LATENCY, SIZE)] for *_, found in lines]
@@ -66,7 +68,7 @@ def side_by_side(
         for column, way in enumerate(better)
         for line in best_lines([line[column] for line in compared], way)
     }
-    units = [first.formulas.get(name, {}).get("unit", "") for name in ids]
+    units = [first.formulas.get(name, {}).get("unit", "").removeprefix("1") for name in ids]
     heads = [f"{SHORT.get(name, name)}\n{unit}" for name, unit in zip(ids, units, strict=True)]
     body = [
         (name, label, *(written(value, spread) for value in values))
@@ -74,6 +76,25 @@ def side_by_side(
     ]
     head = ("row", "run", *heads, "p50\nms", "size\nMB")
     return SideBySide(table=Table(title=title, head=head, body=tuple(body)), best=frozenset(best))
+
+
+def distinct(groups: Groups, name: str) -> list[tuple[list[str], list[Row]]]:
+    """Return the labels that have a row, those together whose row is the same in every figure."""
+    found: list[tuple[list[str], list[Row]]] = []
+    for label, results in groups.items():
+        rows = rows_named(results, name)
+        same = [labels for labels, others in found if _figures(others) == _figures(rows)]
+        if same:
+            same[0].append(label)
+        elif rows:
+            found.append(([label], rows))
+    return found
+
+
+def cost_of(groups: Groups) -> str:
+    """Return what plots show errors against: latency, or steps where nothing was timed."""
+    timed = any(row.speed for results in groups.values() for one in results for row in one.rows)
+    return LATENCY if timed else STEPS
 
 
 def row_names(groups: Groups) -> list[str]:
@@ -118,13 +139,20 @@ def written(value: Point | None, spread: bool) -> str:
     if value is None:
         return MISSING
     mean = number(value.mean, 3)
-    return f"{mean} ± {number(value.std, 2)}" if spread and value.std else mean
+    varies = value.std > LEAST_SPREAD * abs(value.mean)  # sums of equal numbers differ in rounding
+    return f"{mean} ± {number(value.std, 2)}" if spread and varies else mean
+
+
+def _figures(rows: Sequence[Row]) -> list[Any]:
+    return [(row.metrics, row.speed, row.bytes) for row in rows]
 
 
 def _measured(row: Row, column: str) -> Point | None:
     if column == LATENCY:
         timing = row.speed.threads_1 if row.speed else None
         return None if timing is None else Point(mean=timing.p50_ms)
+    if column == STEPS:
+        return Point(mean=row.steps) if row.steps else None
     if column == SIZE:
         return Point(mean=row.bytes / 1e6) if row.bytes else None
     value: MetricValue | None = row.metrics.get(column)

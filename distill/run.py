@@ -2,6 +2,7 @@
 
 import sys
 import time
+from pathlib import Path
 
 from distill.command import guarded, hydra_main
 
@@ -21,16 +22,27 @@ def job(config: dict) -> None:
     from distill.storage import write_json
     from distill.training.progress import Progress
 
-    began = time.monotonic()
+    began, whole = time.monotonic(), untouched(config)
     progress = Progress(stages=[*stage_names(config), "report"])
     folder = execute(config, progress)
     options = config["benchmark"]
     results = parse(measure_run(folder, **options, progress=progress))
     write_cards(folder)
-    write_json(folder / "report" / "wall.json", {"wall_s": time.monotonic() - began})
+    if whole:
+        write_json(folder / "report" / "wall.json", {"wall_s": time.monotonic() - began})
     if config["logger"]["kind"] == "wandb":
         publish(open_run(folder), folder, results)
     show(results)
+
+
+def untouched(config: dict) -> bool:
+    """Return whether a run starts from nothing, so that its duration is that of the whole job."""
+    from distill.pipeline.plan import stage_names
+    from distill.pipeline.runs import RunDirectory
+
+    run = RunDirectory(Path(config["run"]["dir"]))
+    begun = any(run.stage(name).folder.exists() for name in stage_names(config))
+    return not begun and config["run"]["teacher_from"] is None
 
 
 def main() -> int:

@@ -1,12 +1,16 @@
 import base64
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from matplotlib.figure import Figure
 
 from benchmarks.compare import comparison, main
 from benchmarks.compared import config_differences, disagreements, read_runs
+from benchmarks.figures import draw_pareto
 from benchmarks.report import VIDEO
+from benchmarks.side_by_side import Point, cost_of, side_by_side, written
 from tests.benchmarks.results_example import LEVELS, example
 from tests.benchmarks.runs_example import write_run
 
@@ -82,7 +86,8 @@ def test_ids_are_unique_and_references_find_them(text):
 
 def test_the_video_is_inside_and_its_absence_is_said(text):
     assert f"data:video/mp4;base64,{base64.b64encode(b'a video').decode()}" in text
-    assert "second has no video" in text
+    assert "(<code>benchmark.video=true</code> makes one): second." in text
+    assert text.count("<video") == 1
 
 
 def test_curves_of_every_stage_and_settings_that_differ_are_shown(text):
@@ -103,6 +108,36 @@ def test_the_best_model_of_a_column_is_marked_and_a_still_face_is_none(folders):
     assert found.table.body[line][:2] == ("teacher-16", "second")
     closure = next(i for i, head in enumerate(found.table.head) if head.startswith("closure"))
     assert not [line for line, column in found.best if column == closure]
+
+
+def test_rows_that_are_the_same_in_all_runs_are_one_line():
+    first, second = example(), example()
+    lve = second.rows[-1].metrics["lve"]
+    changed = replace(lve, mean=lve.mean + 1.0)
+    second.rows[-1] = replace(second.rows[-1], metrics={"lve": changed})
+    table = side_by_side({"a": [first], "b": [second]}, title="").table
+    labels = {}
+    for line in table.body:
+        labels.setdefault(line[0], []).append(line[1])
+    last = second.rows[-1].name
+    assert labels.pop(last) == ["a", "b"]
+    assert set(map(tuple, labels.values())) == {("all",)}
+
+
+def test_a_spread_that_is_only_rounding_is_not_written():
+    assert written(Point(mean=0.848, std=1.4e-16), True) == "0.848"
+    assert written(Point(mean=0.848, std=0.01), True) == "0.848 ± 0.01"
+
+
+def test_without_timings_errors_are_drawn_against_steps():
+    results = example()
+    assert cost_of({"a": [results]}) == "latency"
+    untimed = replace(results, rows=[replace(row, speed=None) for row in results.rows])
+    assert cost_of({"a": [untimed]}) == "steps"
+    axes = Figure().add_subplot()
+    draw_pareto(axes, {"a": [untimed]})
+    drawn = {float(x) for line in axes.lines for x in line.get_xdata()}
+    assert {16.0, 2.0, 1.0} <= drawn and min(drawn) > 0
 
 
 def test_settings_that_cannot_change_results_do_not_count(tmp_path):

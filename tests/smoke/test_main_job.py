@@ -48,7 +48,9 @@ def test_numbers_of_the_card_are_those_of_the_results(finished):
 
 def test_a_finished_run_is_not_trained_again(finished, cache):
     before = (finished / "student" / "model.safetensors").stat().st_mtime_ns
+    wall = read_json(finished / "report" / "wall.json")
     out = finish(finished, cache)
+    assert read_json(finished / "report" / "wall.json") == wall
     assert (finished / "student" / "model.safetensors").stat().st_mtime_ns == before
     assert out.count("complete already") >= 6
 

@@ -18,6 +18,8 @@ def weights(run, stage):
 def test_a_run_with_the_teacher_of_another_ends_with_the_same_student(tmp_path, cache, finished):
     said = finish(tmp_path / "second", cache, f"run.teacher_from={finished}")
     assert "teacher  complete already" in said, said
+    assert (finished / "report" / "wall.json").exists()
+    assert not (tmp_path / "second" / "report" / "wall.json").exists(), "it is not the whole job"
     for stage in ("teacher", "student"):
         ours, theirs = weights(tmp_path / "second", stage), weights(finished, stage)
         assert all(ours[name].equal(theirs[name]) for name in theirs), stage
