@@ -4,11 +4,12 @@ Drawn by numpy's counter-based Philox generator (Salmon et al. 2011), so torch i
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float32
 
-BLOCK_FRAMES = 256
+BLOCK_FRAMES, KEPT_BLOCKS = 256, 32
 
 
 def seeded_noise(
@@ -27,7 +28,11 @@ def seeded_noise(
     return np.stack([row[offset : offset + frames] for row in rows])
 
 
+@lru_cache(maxsize=KEPT_BLOCKS)
 def _block(seed: int, block: int, motion_dim: int) -> np.ndarray:
+    """Draw a block, which every clip of the same seed asks for again."""
     key = np.array([seed % 2**64, block], np.uint64)
     rng = np.random.Generator(np.random.Philox(key=key))
-    return rng.standard_normal((BLOCK_FRAMES, motion_dim), dtype=np.float32)
+    drawn = rng.standard_normal((BLOCK_FRAMES, motion_dim), dtype=np.float32)
+    drawn.setflags(write=False)
+    return drawn
