@@ -30,6 +30,7 @@ from distill.audio.inputs import find_inputs
 from distill.command import guarded
 from distill.face.render import contact_sheet, render_image
 from distill.face.space import MotionSpace
+from distill.pipeline.runs import git_commit
 from distill.storage import atomic_path, write_json
 from distill.talker import Talker, load
 from distill.types import SAMPLE_RATE_HZ
@@ -156,7 +157,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             judged = judge_all(talker, space, given.data, given.validation)
             spoken = [row for row in judged if row.group in summary.SPEECH]
             files = [given.data / row.group / row.name for row in spoken]
-            figures = summary.as_json(judged, still)
+            figures = {
+                "kind": summary.KIND,
+                "model": given.checkpoint.name,
+                "sha256": talker.config["sha256"],
+                "commit": git_commit(),
+                **summary.as_json(judged, still),
+            }
             summary.show(judged, still, console())
         if given.json:
             write_json(given.json, figures)

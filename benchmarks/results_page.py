@@ -7,6 +7,8 @@ from typing import Any
 
 from benchmarks.collect import FOLDER, KIND, KeptRun, groups_of, read_kept
 from benchmarks.figures import draw_pareto, png
+from benchmarks.real.summary import KIND as RECORDINGS
+from benchmarks.real.summary import file_table, from_json, mean_table, silence_line
 from benchmarks.report import markdown
 from benchmarks.results import Results
 from benchmarks.side_by_side import side_by_side
@@ -14,7 +16,7 @@ from benchmarks.tables import Table, reach_table, speed_table, summary_table
 from benchmarks.training import plot_training, training_tables
 from distill.storage import content_hash, read_json
 
-INDEX = "index.json"
+INDEX, DIGEST_SHOWN = "index.json", 12
 PLOT_IN = (7.2, 4.6)
 HEAD = """# Results
 
@@ -43,10 +45,8 @@ def section(entry: Entry, folder: Path) -> str:
         parts.append(
             f"Not measured yet; `python -m benchmarks.collect {entry['name']} runs/...` adds it."
         )
-    elif read_json(path)["kind"] == KIND:
-        parts += _runs(entry, read_kept(path))
     else:
-        parts += _training(entry, read_json(path))
+        parts += _kept(entry, path)
     return "\n\n".join(parts)
 
 
@@ -61,12 +61,14 @@ def readme_tables(results: Results) -> str:
 
 
 def plot(entry: Entry, folder: Path) -> Path | None:
-    """Draw the plot of an entry from its file, whose hash it keeps; None without results."""
+    """Draw the plot of an entry from its file, whose hash it keeps; None where there is none."""
     path, out = folder / f"{entry['name']}.json", plot_path(entry, folder)
     if not path.exists():
         return None
     value = read_json(path)
     about = content_hash(value)
+    if value["kind"] == RECORDINGS:
+        return None
     if value["kind"] != KIND:
         return plot_training(value, out, about=about)
     draw: Callable[[Any], None] = partial(
@@ -78,6 +80,26 @@ def plot(entry: Entry, folder: Path) -> Path | None:
 def plot_path(entry: Entry, folder: Path = FOLDER) -> Path:
     """Return where the plot of an entry lies."""
     return folder / f"{entry['name']}-plot.png"
+
+
+def _kept(entry: Entry, path: Path) -> list[str]:
+    value = read_json(path)
+    if value["kind"] == KIND:
+        return _runs(entry, read_kept(path))
+    return (_recordings if value["kind"] == RECORDINGS else _training)(entry, value)
+
+
+def _recordings(entry: Entry, value: Mapping[str, Any]) -> list[str]:
+    rows = from_json(value)
+    many = _tables([file_table(rows)])
+    command = f"python -m benchmarks.recordings --checkpoint students/pretrained/{value['model']}"
+    about = f"weights `{value['sha256'][:DIGEST_SHOWN]}`"
+    return [
+        f"Model `{value['model']}`, {about}; {silence_line(value['silence'])}.",
+        _tables([mean_table(rows)]),
+        f"<details><summary>{len(rows)} files</summary>\n\n{many}\n\n</details>",
+        _commands([f"{command}  # commit {value['commit']}"]),
+    ]
 
 
 def _runs(entry: Entry, kept: Sequence[KeptRun]) -> list[str]:

@@ -1,17 +1,32 @@
 """Means over real recordings, validation files and reported files apart."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.real.judge import Judged
+from benchmarks.screen import rich_table
+from benchmarks.tables import Table
 
+KIND = "recordings"
 PURPOSES = ("validation", "reported", "all")
 SPEECH = ("speech_plain", "speech_aligned")
+TARGETS = {
+    "sync_r en": (">=", 0.75),
+    "sync_lag_ms en": ("within +-", 50.0),
+    "mismatched_r en": ("<", 0.3),
+    "sync_r zh": (">=", 0.7),
+    "sync_lag_ms zh": ("within +-", 50.0),
+    "mismatched_r zh": ("<", 0.3),
+    "closed": (">=", 0.6),
+    "opened": (">=", 0.85),
+    "recorded_r facegood": (">=", 0.75),
+    "recorded_r grid_s1": (">=", 0.72),
+}
+"""What the mean over all files of a shipped student should be."""
 Means = dict[str, float | int]
 """Means, shares and how many files or labels they rest on, by name."""
 
@@ -76,15 +91,30 @@ def as_json(rows: Sequence[Judged], silence: dict[str, float]) -> dict[str, Any]
     }
 
 
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def from_json(value: Mapping[str, Any]) -> list[Judged]:
+    """Return the rows that `as_json` wrote."""
+    rows = [{key: _number(found) for key, found in row.items()} for row in value["files"]]
+    return [Judged(**row) for row in rows]
 
 
-def show(rows: Sequence[Judged], silence: dict[str, float], console: Console) -> None:
-    """Print a table of files and a table of means."""
-    table = Table("file", "use", "s", "sync_r", "lag", "mism.", "closed", "open", "video r", "lag")
-    for row in rows:
-        table.add_row(
+def mean_table(rows: Sequence[Judged]) -> Table:
+    """Return every mean, and whether that of all files is what it should be."""
+    found = means(rows)
+    body = [
+        (name, *_against(name, found["all"][name]), *(_text(found[p][name]) for p in PURPOSES))
+        for name in found["all"]
+    ]
+    return Table(
+        title="Means over real recordings",
+        head=("mean", "target", "reached", *PURPOSES),
+        body=tuple(body),
+    )
+
+
+def file_table(rows: Sequence[Judged]) -> Table:
+    """Return a line per file."""
+    body = [
+        (
             f"{row.group}/{row.name}",
             f"{row.language} {'val' if row.validation else 'rep'}",
             f"{row.seconds:.1f}",
@@ -93,13 +123,42 @@ def show(rows: Sequence[Judged], silence: dict[str, float], console: Console) ->
             f"{row.opened}/{row.vowels}" if row.vowels else "",
             *(_text(v) for v in (row.recorded_r, row.recorded_lag_ms)),
         )
-    console.print(table)
-    found = means(rows)
-    table = Table("mean", *PURPOSES)
-    for name in found["all"]:
-        table.add_row(name, *(_text(found[purpose][name]) for purpose in PURPOSES))
-    console.print(table)
-    console.print("silence: " + ", ".join(f"{key} {value:.2f}" for key, value in silence.items()))
+        for row in rows
+    ]
+    head = (
+        "file", "use", "s", "sync_r", "lag ms", "mism.", "closed", "open", "video r", "lag ms",
+    )  # fmt: skip
+    return Table(title="Every real recording", head=head, body=tuple(body))
+
+
+def silence_line(silence: Mapping[str, float]) -> str:
+    """Return what the mouth does on silence."""
+    return "silence: " + ", ".join(f"{key} {value:.2f}" for key, value in silence.items())
+
+
+def show(rows: Sequence[Judged], silence: dict[str, float], console: Console) -> None:
+    """Print a table of files and a table of means."""
+    console.print(rich_table(file_table(rows)))
+    console.print(rich_table(mean_table(rows)))
+    console.print(silence_line(silence))
+
+
+def _against(name: str, value: float | int) -> tuple[str, str]:
+    if name not in TARGETS:
+        return "", ""
+    way, limit = TARGETS[name]
+    if math.isnan(value):
+        return f"{way} {limit:g}", ""
+    held = {">=": value >= limit, "<": value < limit, "within +-": abs(value) <= limit}
+    return f"{way} {limit:g}", "yes" if held[way] else "no"
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: Any) -> Any:
+    return math.nan if value is None else value
 
 
 def _text(value: float | int) -> str:

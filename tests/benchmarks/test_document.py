@@ -6,9 +6,12 @@ from PIL import Image
 
 from benchmarks.collect import FOLDER, collect, read_kept
 from benchmarks.document import DEFAULT, current, replaced
+from benchmarks.real.summary import KIND as RECORDINGS
+from benchmarks.real.summary import as_json
 from benchmarks.results_page import index, plot, plot_path, results_page
 from distill.errors import UserError
 from distill.storage import content_hash, read_json, write_json
+from tests.benchmarks.real.test_recordings import row as judged
 from tests.benchmarks.runs_example import write_run
 
 
@@ -20,7 +23,7 @@ def test_the_documents_numbers_are_those_of_the_kept_results():
 def test_every_plot_was_drawn_from_the_kept_results():
     for entry in index():
         kept = FOLDER / f"{entry['name']}.json"
-        if kept.exists():
+        if kept.exists() and read_json(kept)["kind"] != RECORDINGS:
             with Image.open(plot_path(entry)) as image:
                 assert image.info["Description"] == content_hash(read_json(kept))
 
@@ -81,6 +84,17 @@ def test_the_page_follows_the_kept_file(page):
     with Image.open(drawn) as image:
         assert image.info["Description"] == content_hash(json.loads(path.read_text()))
     assert plot(index(page)[1], page) is None
+
+
+def test_real_recordings_are_reported_file_by_file_with_a_verdict_on_their_means(tmp_path):
+    rows = [judged(sync_r=0.9), judged(name="b.wav", sync_r=0.5, bilabials=2, closed=1)]
+    about = {"kind": RECORDINGS, "model": "small", "sha256": "ab" * 32, "commit": "0123456789ab"}
+    write_json(tmp_path / "real.json", about | as_json(rows, {"widest_gap_mm": 0.1}))
+    write_json(tmp_path / "index.json", [{"name": "real", "title": "T", "question": "Why?"}])
+    text = results_page(tmp_path)
+    assert "| sync_r en | >= 0.75 | no | " in text and "| closed | >= 0.6 | no | " in text
+    assert "| speech_aligned/b.wav | en val | 1.0 | 0.50 |" in text and "2 files" in text
+    assert "widest_gap_mm 0.10" in text and "abababababab" in text and "0123456789ab" in text
 
 
 def test_a_page_without_an_index_is_refused(page):

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from benchmarks.real.judge import Judged
-from benchmarks.real.summary import means
+from benchmarks.real.summary import as_json, from_json, mean_table, means
 from benchmarks.recordings import main
 from tests.benchmarks.real.folders import make
 from tests.distill.test_talker import save
@@ -66,3 +66,17 @@ def test_shares_count_labels_and_languages_stay_apart():
     assert found["all"]["sync_r zh"] == pytest.approx(0.1)
     assert found["all"]["recorded_r facegood"] == pytest.approx(0.8)
     assert math.isnan(found["reported"]["recorded_r facegood"])
+
+
+def test_rows_come_back_from_json_as_they_were():
+    rows = [row(bilabials=9, closed=3), row(sync_r=math.nan)]
+    again = from_json(as_json(rows, {}))
+    assert again[0] == rows[0] or str(again[0]) == str(rows[0])
+    assert math.isnan(again[1].sync_r) and again[1].name == rows[1].name
+
+
+def test_means_are_held_against_their_targets():
+    table = mean_table([row(sync_r=0.8, sync_lag_ms=-60.0, bilabials=10, closed=6)])
+    verdicts = {line[0]: line[2] for line in table.body}
+    assert verdicts["sync_r en"] == "yes" and verdicts["closed"] == "yes"
+    assert verdicts["sync_lag_ms en"] == "no" and verdicts["recorded_r grid_s1"] == ""
