@@ -98,10 +98,14 @@ def command_of(config: Settings) -> str:
         if config.get(group, {}).get("name") != default[group]["name"]
         and config.get(group, {}).get("name") in options(config_folder(), group)
     ]
-    base = flat(relevant(composed(words, strict=False)))
-    for key, value in flat(relevant(config)).items():
-        if key in base and base[key] != value and not key.endswith(".name"):
-            words.append(f"{key}={_word(value)}")
+    wanted = {k: v for k, v in flat(relevant(config)).items() if not k.endswith(".name")}
+    while True:  # a word may move what follows it: `seed` does `data.seed`
+        base = flat(relevant(composed(words, strict=False)))
+        missed = [k for k, v in wanted.items() if k in base and base[k] != v]
+        said = {word.partition("=")[0] for word in words}
+        if not set(missed) - said:
+            break
+        words += [f"{key}={_word(wanted[key])}" for key in missed if key not in said]
     return shlex.join(["python", "-m", "distill.run", *words])
 
 

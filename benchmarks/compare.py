@@ -37,7 +37,7 @@ def comparison(runs: Sequence[MeasuredRun], *, spread: bool = True) -> SideBySid
     """Return the table of all rows of all runs, test split."""
     first = runs[0].results
     where = f"{first.splits.get('test', 0)} clips, data {first.data_hash}"
-    title = f"Test split, {where}; p50 on 1 thread"
+    title = f"Test split, {where}"
     return side_by_side({run.label: [run.results] for run in runs}, title=title, spread=spread)
 
 

@@ -106,7 +106,7 @@ def _runs(entry: Entry, kept: Sequence[KeptRun]) -> list[str]:
     first = kept[0].results
     shown = side_by_side(
         groups_of(kept),
-        title=f"Test split, {first.splits.get('test', 0)} clips; p50 on 1 thread",
+        title=f"Test split, {first.splits.get('test', 0)} clips",
         rows=entry.get("rows", ()),
     )
     several = len({run.seed for run in kept}) > 1

@@ -15,6 +15,13 @@ METRICS = (
 )  # fmt: skip
 SHORT = {"persona_top1_identity": "identity", "persona_top1_emotion": "emotion"}
 LATENCY, SIZE, STEPS = "latency", "size", "steps"
+TEACHER_CALLS, STUDENT_CALLS = CALLS = "teacher", "student"
+COST_HEADS = {
+    LATENCY: "p50 ms\n1 thread", SIZE: "size\nMB",
+    TEACHER_CALLS: "teacher\ncalls", STUDENT_CALLS: "student\ncalls",
+}  # fmt: skip
+"""What a row costs: to run, to store, and in network calls to train."""
+COST_BETTER = {LATENCY: "lower", SIZE: "lower"}
 COSTS = {LATENCY: "latency, 1 thread, p50 (ms, log)", STEPS: "sampler steps (log)"}
 LEAST_SPREAD = 1e-9
 Groups = Mapping[str, Sequence[Results]]
@@ -56,25 +63,29 @@ def side_by_side(
         for labels, found in distinct(groups, name)
     ]
     ids = [m for m in METRICS if any(m in row.metrics for _, _, found in lines for row in found)]
-    points = [[point(found, column) for column in (*ids, LATENCY, SIZE)] for *_, found in lines]
-    nothing = [None] * (len(ids) + 2)  # a still face is no competitor: it closes its mouth always
+    costs = [c for c in COST_HEADS if any(point(found, c) for *_, found in lines)]
+    points = [[point(found, column) for column in (*ids, *costs)] for *_, found in lines]
+    nothing = [None] * (len(ids) + len(costs))  # a still face always closes its mouth
     compared = [
         values if any(row.bytes for row in found) else nothing
         for (*_, found), values in zip(lines, points, strict=True)
     ]
-    better = [first.formulas.get(name, {}).get("better", "") for name in ids] + ["lower", "lower"]
+    better = [first.formulas.get(name, {}).get("better", "") for name in ids]
+    better += [COST_BETTER.get(cost, "") for cost in costs]
     best = {
         (line, column + 2)
         for column, way in enumerate(better)
         for line in best_lines([line[column] for line in compared], way)
     }
     units = [first.formulas.get(name, {}).get("unit", "").removeprefix("1") for name in ids]
-    heads = [f"{SHORT.get(name, name)}\n{unit}" for name, unit in zip(ids, units, strict=True)]
+    heads = [
+        f"{SHORT.get(name, name)}\n{unit}".strip() for name, unit in zip(ids, units, strict=True)
+    ]
     body = [
         (name, label, *(written(value, spread) for value in values))
         for (name, label, _), values in zip(lines, points, strict=True)
     ]
-    head = ("row", "run", *heads, "p50\nms", "size\nMB")
+    head = ("row", "run", *heads, *(COST_HEADS[cost] for cost in costs))
     return SideBySide(table=Table(title=title, head=head, body=tuple(body)), best=frozenset(best))
 
 
@@ -151,6 +162,8 @@ def _measured(row: Row, column: str) -> Point | None:
     if column == LATENCY:
         timing = row.speed.threads_1 if row.speed else None
         return None if timing is None else Point(mean=timing.p50_ms)
+    if column in CALLS:
+        return Point(mean=row.calls[column]) if column in row.calls else None
     if column == STEPS:
         return Point(mean=row.steps) if row.steps else None
     if column == SIZE:

@@ -90,3 +90,9 @@ def test_one_config_and_seed_twice_is_no_second_run(tmp_path):
     runs = [write_run(tmp_path / "a"), write_run(tmp_path / "b")]
     with pytest.raises(UserError, match="given twice with seed 0"):
         collect("set", runs, tmp_path)
+
+
+def test_a_command_names_what_its_own_words_would_move():
+    command = command_of(composed(["seed=1", "data.seed=0"]))
+    assert composed(command.split()[3:]) == composed(["seed=1", "data.seed=0"])
+    assert "data.seed=0" in command

@@ -124,6 +124,14 @@ def test_rows_that_are_the_same_in_all_runs_are_one_line():
     assert set(map(tuple, labels.values())) == {("all",)}
 
 
+def test_calls_of_training_stand_beside_every_model():
+    results = example()
+    rows = [replace(row, calls={"teacher": 12, "student": 34}) for row in results.rows[-1:]]
+    table = side_by_side({"a": [replace(results, rows=rows)]}, title="").table
+    costs = dict(zip(table.head, table.body[0], strict=True))
+    assert costs["teacher\ncalls"] == "12" and costs["student\ncalls"] == "34"
+
+
 def test_a_spread_that_is_only_rounding_is_not_written():
     assert written(Point(mean=0.848, std=1.4e-16), True) == "0.848"
     assert written(Point(mean=0.848, std=0.01), True) == "0.848 ± 0.01"
