@@ -12,7 +12,7 @@ from benchmarks.metrics.registry import specs
 from benchmarks.quality import SPLITS, SplitValues, clips_of, measure_rows
 from benchmarks.reference import build_reference
 from benchmarks.results import Results, Row, Speed, parse_speed, ratios
-from benchmarks.speed import speed_in_process
+from benchmarks.speed import cold_start_s, speed_in_process
 from benchmarks.subjects import RecordedSubject, StillSubject, Subject, talker_subject
 from distill.errors import UserError
 from distill.face.space import MotionSpace
@@ -121,7 +121,10 @@ def measure_speed(
         words = ["--checkpoint", str(path), "--backend", runs_on(path), "--threads", "1", "2"]
         words += ["--seconds", str(AUDIO_S), "--limit-s", str(limit_s)]
         words += ["--steps", str(steps)] if steps else []
-        speeds[name] = parse_speed(speed_in_process(words))
+        found = speed_in_process(words)
+        if runs_on(path) == "onnx":
+            found["cold_s"] = cold_start_s(path, "onnx")
+        speeds[name] = parse_speed(found)
         if progress:
             progress("speed", done, len(checkpoints))
     return speeds

@@ -80,6 +80,7 @@ def _compressed(results: Results) -> list[Check]:
     full = find_row(rows, STUDENT)
     times = [row.speed and row.speed.threads_1 for row in (teacher, small)]
     faster = times[0].p50_ms / times[1].p50_ms if times[0] and times[1] else None
+    cold_s = small.speed.cold_s if small.speed else None
     lve, eve = (_over(mean_of(small, m), mean_of(teacher, m)) for m in ("lve", "eve"))
     return [
         _at_least("int8: speedup over the teacher, 1 thread >= 100", faster, 100.0),
@@ -87,6 +88,7 @@ def _compressed(results: Results) -> list[Check]:
         _at_least("int8: storage reduction >= 0.97", 1 - small.bytes / teacher.bytes, 0.97),
         _at_most("int8: lve / teacher lve <= 1.05", lve, 1.05),
         _at_most("int8: eve / teacher eve <= 1", eve, 1.0),
+        _below("int8: first file of a new process, s < 1.5", cold_s, 1.5),
         _below("int8: MB < 2", small.bytes / 1e6, 2.0),
         _below(f"{STUDENT}: MB < 6", full and full.bytes / 1e6, 6.0),
     ]

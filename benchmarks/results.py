@@ -35,12 +35,16 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """Speed of a row for one audio: by thread count, with peak memory and network calls."""
+    """Speed of a row for one audio: by thread count, with peak memory and network calls.
+
+    `cold_s` is the time from the start of a process to its first motion file, for exports.
+    """
 
     threads_1: Timing | None = None
     threads_2: Timing | None = None
     peak_mb: float | None = None
     calls: int | None = None
+    cold_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,8 +52,10 @@ def speed_table(results: Results) -> Table:
     """Return latency, memory and size of every row that has a model."""
     seconds = results.protocol.get("audio_s", 10)
     head = ("row", "backend", "params", "MB", "network calls", "peak MiB")
+    cold = any(row.speed and row.speed.cold_s for row in results.rows)
     names = ("1 thread", "2 threads")
     head += tuple(f"{what}, {name}" for name in names for what in ("p50 ms", "p95 ms", "rtf"))
+    head += ("first file of a new process, s",) if cold else ()
     body = []
     for row in results.rows:
         if not row.bytes:
@@ -63,7 +65,8 @@ def speed_table(results: Results) -> Table:
         calls = MISSING if speed is None or speed.calls is None else str(speed.calls)
         memory = number(None if speed is None else speed.peak_mb)
         one, two = (None, None) if speed is None else (speed.threads_1, speed.threads_2)
-        body.append((*cells, calls, memory, *_timing(one), *_timing(two)))
+        first = (number(speed and speed.cold_s, 3),) if cold else ()
+        body.append((*cells, calls, memory, *_timing(one), *_timing(two), *first))
     title = f"Speed and size: waveform to motion, {seconds:g} s of audio, batch 1, {results.device}"
     return Table(title=title, head=head, body=tuple(body))
 

@@ -4,8 +4,16 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.speed import main, speech_like_audio, speed_in_process, time_calls, timing
+from benchmarks.speed import (
+    cold_start_s,
+    main,
+    speech_like_audio,
+    speed_in_process,
+    time_calls,
+    timing,
+)
 from distill.errors import UserError
+from distill.folder import DEFAULT_MODEL, SHIPPED
 
 
 def test_median_percentile_and_real_time_factor_agree():
@@ -48,6 +56,12 @@ def test_a_missing_checkpoint_is_one_sentence_and_status_2(tmp_path, capsys):
 def test_a_failing_process_passes_its_last_line_on():
     with pytest.raises(UserError, match=r"measuring speed failed .*either --checkpoint or"):
         speed_in_process(["--threads", "1"])
+
+
+def test_a_new_process_is_timed_to_its_first_file_and_must_write_one(tmp_path):
+    assert cold_start_s(SHIPPED / DEFAULT_MODEL, "onnx", runs=1) > 0
+    with pytest.raises(UserError, match=r"animating with .*nowhere failed: "):
+        cold_start_s(tmp_path / "nowhere", "onnx", runs=1)
 
 
 def test_a_talker_is_timed_at_every_thread_count(tmp_path, monkeypatch):
