@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.collect import FOLDER, KeptRun, collect, read_kept
 from benchmarks.report import SHEET
+from benchmarks.results import Results
 from benchmarks.results_page import index, plot, readme_tables, results_page
 from benchmarks.tables import number
 from distill.command import guarded
@@ -15,19 +16,20 @@ from distill.storage import write_text
 
 ROOT = Path(__file__).parents[1]
 README, PAGE = ROOT / "README.md", ROOT / "benchmarks" / "RESULTS.md"
-DEFAULT, PICTURE = FOLDER / "quick.json", FOLDER / "quick.png"
+DEFAULT, SHIPPED = FOLDER / "quick.json", FOLDER / "shipped.json"
+PICTURE = FOLDER / "quick.png"
 BEGIN, END = "<!-- results: begin (python -m benchmarks.document) -->", "<!-- results: end -->"
 
 
-def block(run: KeptRun) -> str:
-    """Return the part of the README that is made from the default run."""
+def block(run: KeptRun, shipped: Results | None = None) -> str:
+    """Return the part of the README that is made from the default run and the shipped student."""
     results = run.results
     minutes = number(run.wall_s and run.wall_s / 60, 3)
     intro = (
         f"One default run (`budget=quick`, commit `{results.commit}`, data `{results.data_hash}`, "
         f"{results.device}): {minutes} minutes in all, data and measurement included."
     )
-    return f"{BEGIN}\n{intro}\n\n{readme_tables(results)}\n{END}"
+    return f"{BEGIN}\n{intro}\n\n{readme_tables(results, shipped)}\n{END}"
 
 
 def replaced(text: str, new: str) -> str:
@@ -44,7 +46,8 @@ def replaced(text: str, new: str) -> str:
 
 def current() -> dict[Path, str]:
     """Return what the documents should be, from the kept results."""
-    readme = replaced(README.read_text(encoding="utf-8"), block(read_kept(DEFAULT)[0]))
+    shipped = read_kept(SHIPPED)[0].results if SHIPPED.exists() else None
+    readme = replaced(README.read_text(encoding="utf-8"), block(read_kept(DEFAULT)[0], shipped))
     return {README: readme, PAGE: results_page()}
 
 

@@ -19,7 +19,7 @@ class Check:
 def checks(results: Results) -> list[Check]:
     """Compare the results (test split) with every target; those of int8 where it was measured."""
     found = [*_teacher(results), *_student(results), *_baseline(results), *_cost(results)]
-    return [*found, *_compressed(results)]
+    return [*found, *compressed_checks(results)]
 
 
 def _teacher(results: Results) -> list[Check]:
@@ -70,7 +70,8 @@ def _cost(results: Results) -> list[Check]:
     ]
 
 
-def _compressed(results: Results) -> list[Check]:
+def compressed_checks(results: Results) -> list[Check]:
+    """Compare the int8 form of the student with its targets; none where it was not measured."""
     rows, teacher = results.rows, find_row(results.rows, TEACHER)
     small = next(
         (row for row in rows if row.backend == INT8 and row.name.startswith(STUDENT)), None

@@ -12,7 +12,7 @@ from benchmarks.real.summary import file_table, from_json, mean_table, silence_l
 from benchmarks.report import markdown
 from benchmarks.results import Results
 from benchmarks.side_by_side import side_by_side
-from benchmarks.tables import Table, reach_table, speed_table, summary_table
+from benchmarks.tables import Table, compressed_table, reach_table, speed_table, summary_table
 from benchmarks.training import plot_training, training_tables
 from distill.storage import content_hash, read_json
 
@@ -55,9 +55,10 @@ def single_run_tables(results: Results) -> list[Table]:
     return [reach_table(results), speed_table(results)]
 
 
-def readme_tables(results: Results) -> str:
-    """Return the tables of the README."""
-    return _tables([summary_table(results), *single_run_tables(results)])
+def readme_tables(results: Results, shipped: Results | None) -> str:
+    """Return the tables of the README: the default run, and the student that ships."""
+    tables = [summary_table(results), *single_run_tables(results)]
+    return _tables(tables if shipped is None else [*tables, compressed_table(shipped)])
 
 
 def plot(entry: Entry, folder: Path) -> Path | None:

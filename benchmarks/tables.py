@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.reach import checks
+from benchmarks.reach import Check, checks, compressed_checks
 from benchmarks.results import MetricValue, Results, Row, Timing, mean_of
 
 ERRORS = ("lve", "lve_rms_mm", "eve", "fdd", "fdd_abs", "mve", "mod")
@@ -32,9 +32,12 @@ def all_tables(results: Results) -> list[Table]:
 
 def reach_table(results: Results) -> Table:
     """Compare with the targets of the default command."""
-    words = {True: "yes", False: "no", None: "not measured"}
-    body = [(c.target, words[c.reached], number(c.value)) for c in checks(results)]
-    return Table(title="Reach (test split)", head=("target", "reached", "value"), body=tuple(body))
+    return _checked("Reach (test split)", checks(results))
+
+
+def compressed_table(results: Results) -> Table:
+    """Compare the student's int8 form with its targets."""
+    return _checked("The student that ships, int8 (test split)", compressed_checks(results))
 
 
 def quality_tables(results: Results, split: str) -> list[Table]:
@@ -142,6 +145,12 @@ def _quality(
     head = ("row", *(f"{metric} [{units[metric]}]" for metric in chosen))
     body = [(label, *(_spread(values.get(metric)) for metric in chosen)) for label, values in lines]
     return Table(title=title, head=head, body=tuple(body))
+
+
+def _checked(title: str, found: Sequence[Check]) -> Table:
+    words = {True: "yes", False: "no", None: "not measured"}
+    body = [(c.target, words[c.reached], number(c.value)) for c in found]
+    return Table(title=title, head=("target", "reached", "value"), body=tuple(body))
 
 
 def _spread(value: MetricValue | None) -> str:
