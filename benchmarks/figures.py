@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pareto import plain_ticks
-from benchmarks.side_by_side import COSTS, Groups, cost_of, point, row_names, rows_named
+from benchmarks.side_by_side import COSTS, STEPS, Groups, cost_of, point, row_names, rows_named
 from distill.storage import atomic_path
 
 PALETTE = ("#2f7fc1", "#d0663a", "#4b9b56", "#9b6bc7", "#b8952d", "#c2578a", "#3f9d9d", "#808080")
 _INK = "#010203"
 """Stands for the text colour of the page and is replaced in the svg."""
 STUDENT_ROWS = "student-"
+ASIDE = 1.06
+"""Share by which labels stand beside each other on a logarithmic axis."""
 Draw = Callable[[Any], None]
 Curves = Mapping[str, Mapping[str, tuple[list[float], list[float]]]]
 """Steps and values by run and metric."""
@@ -22,9 +24,10 @@ Curves = Mapping[str, Mapping[str, tuple[list[float], list[float]]]]
 def draw_pareto(axes: Any, groups: Groups, rows: list[str] | None = None) -> None:
     """Draw lip error against latency, or against sampler steps where nothing was timed.
 
-    A colour per label, students on a line and named by their steps.
+    A colour per label, students on a line and named by their steps; what all labels share is drawn
+    once. Against steps, labels stand side by side and only rows that are no students are named.
     """
-    cost = cost_of(groups)
+    cost, shared, steps = cost_of(groups), set(), set[float]()
     for number, (label, results) in enumerate(groups.items()):
         colour = PALETTE[number % len(PALETTE)]
         found = [(name, rows_named(results, name)) for name in rows or row_names(groups)]
@@ -33,6 +36,11 @@ def draw_pareto(axes: Any, groups: Groups, rows: list[str] | None = None) -> Non
             for name, several in found
             if (paid := point(several, cost)) and (error := point(several, "lve"))
         ]
+        points = [found for found in points if (found[0], found[1].mean, found[2]) not in shared]
+        shared |= {(x, y.mean, name) for x, y, name in points}
+        if cost == STEPS:
+            steps |= {x for x, *_ in points}
+            points = [(x * ASIDE ** (number - len(groups) / 2), y, name) for x, y, name in points]
         axes.errorbar(
             [x for x, *_ in points], [y.mean for _, y, _ in points],
             yerr=[y.std for _, y, _ in points],
@@ -42,6 +50,8 @@ def draw_pareto(axes: Any, groups: Groups, rows: list[str] | None = None) -> Non
         axes.plot(*zip(*students, strict=True), color=colour, linewidth=1, alpha=0.5)
         side = 1 if number % 2 else -1
         for x, y, name in points:
+            if cost == STEPS and name.startswith(STUDENT_ROWS):
+                continue
             axes.annotate(
                 name.removeprefix(STUDENT_ROWS), (x, y.mean + side * y.std),
                 textcoords="offset points", xytext=(0, 6 * side), ha="center",
@@ -50,7 +60,11 @@ def draw_pareto(axes: Any, groups: Groups, rows: list[str] | None = None) -> Non
     axes.set_xscale("log")
     axes.margins(x=0.1, y=0.15)
     axes.set(xlabel=COSTS[cost], ylabel="LVE (bars: spread)")
-    plain_ticks(axes.xaxis)
+    if cost == STEPS:
+        axes.set_xticks(sorted(steps), [f"{x:g}" for x in sorted(steps)])
+        axes.minorticks_off()
+    else:
+        plain_ticks(axes.xaxis)
     _finish(axes)
 
 
