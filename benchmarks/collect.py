@@ -101,11 +101,11 @@ def command_of(config: Settings) -> str:
     wanted = {k: v for k, v in flat(relevant(config)).items() if not k.endswith(".name")}
     while True:  # a word may move what follows it: `seed` does `data.seed`
         base = flat(relevant(composed(words, strict=False)))
-        missed = [k for k, v in wanted.items() if k in base and base[k] != v]
-        said = {word.partition("=")[0] for word in words}
-        if not set(missed) - said:
+        said = {word.partition("=")[0].removeprefix("+") for word in words}
+        missed = [k for k, v in wanted.items() if base.get(k, ...) != v and k not in said]
+        if not missed:
             break
-        words += [f"{key}={_word(wanted[key])}" for key in missed if key not in said]
+        words += [f"{'' if k in base else '+'}{k}={_word(wanted[k])}" for k in missed]
     return shlex.join(["python", "-m", "distill.run", *words])
 
 

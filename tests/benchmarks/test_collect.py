@@ -92,6 +92,12 @@ def test_one_config_and_seed_twice_is_no_second_run(tmp_path):
         collect("set", runs, tmp_path)
 
 
+def test_a_command_adds_what_the_defaults_do_not_have():
+    words = ["+student.kwargs.audio.per_frame=2"]
+    command = command_of(composed(words))
+    assert words[0] in command and composed(command.split()[3:]) == composed(words)
+
+
 def test_a_command_names_what_its_own_words_would_move():
     command = command_of(composed(["seed=1", "data.seed=0"]))
     assert composed(command.split()[3:]) == composed(["seed=1", "data.seed=0"])
