@@ -40,7 +40,8 @@ def draw_pareto(axes: Any, groups: Groups, rows: list[str] | None = None) -> Non
         shared |= {(x, y.mean, name) for x, y, name in points}
         if cost == STEPS:
             steps |= {x for x, *_ in points}
-            points = [(x * ASIDE ** (number - (len(groups) - 1) / 2), y, name) for x, y, name in points]
+            aside = ASIDE ** (number - (len(groups) - 1) / 2)
+            points = [(x * aside, y, name) for x, y, name in points]
         axes.errorbar(
             [x for x, *_ in points], [y.mean for _, y, _ in points],
             yerr=[y.std for _, y, _ in points],
