@@ -115,8 +115,9 @@ def row_names(groups: Groups) -> list[str]:
 
 
 def row_name(row: Row) -> str:
-    """Return how a row is called: its backend is named unless it is torch."""
-    return row.name if row.backend in ("", "torch") else f"{row.name} ({row.backend})"
+    """Return how a row is called: its backend is named unless it is torch or in the name."""
+    named = row.backend in ("", "torch") or row.name.endswith(row.backend)
+    return row.name if named else f"{row.name} ({row.backend})"
 
 
 def rows_named(results: Sequence[Results], name: str) -> list[Row]:
@@ -163,9 +164,9 @@ def _measured(row: Row, column: str) -> Point | None:
         timing = row.speed.threads_1 if row.speed else None
         return None if timing is None else Point(mean=timing.p50_ms)
     if column in CALLS:
-        return Point(mean=row.calls[column]) if column in row.calls else None
+        return Point(mean=float(row.calls[column])) if column in row.calls else None
     if column == STEPS:
-        return Point(mean=row.steps) if row.steps else None
+        return Point(mean=float(row.steps)) if row.steps else None
     if column == SIZE:
         return Point(mean=row.bytes / 1e6) if row.bytes else None
     value: MetricValue | None = row.metrics.get(column)

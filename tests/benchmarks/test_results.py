@@ -28,7 +28,7 @@ def test_the_file_has_the_promised_keys():
     model = value["rows"][-1]
     assert set(model) >= ROW
     assert set(model["metrics"]["lve"]) == {"mean", "std", "unit", "region"}
-    assert set(model["speed"]) == {"threads_1", "threads_2", "peak_mb", "calls"}
+    assert set(model["speed"]) == {"threads_1", "threads_2", "peak_mb", "calls", "cold_s"}
     assert set(model["speed"]["threads_1"]) == {"p50_ms", "p95_ms", "rtf"}
 
 
