@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.compare import comparison, main
 from benchmarks.compared import config_differences, disagreements, read_runs
-from benchmarks.figures import draw_pareto
+from benchmarks.figures import draw_pareto, student_of
 from benchmarks.report import VIDEO
 from benchmarks.side_by_side import Point, cost_of, side_by_side, written
 from tests.benchmarks.results_example import LEVELS, example
@@ -147,11 +147,15 @@ def test_without_timings_errors_are_drawn_against_steps():
     assert {"16", "2", "1"} <= {tick.get_text() for tick in axes.get_xticklabels()}
 
 
-def test_what_runs_share_is_drawn_once():
-    axes = Figure().add_subplot()
-    draw_pareto(axes, {"a": [example()], "b": [example()]})
-    drawn = [line.get_xydata() for line in axes.lines if line.get_marker() == "o"]
-    assert len(drawn[0]) > 3 and len(drawn[1]) == 0
+def test_what_runs_share_is_drawn_once_and_forms_have_lines_of_their_own():
+    def drawn(groups):
+        axes = Figure().add_subplot()
+        draw_pareto(axes, groups)
+        return sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() == "o")
+
+    assert drawn({"a": [example()], "b": [example()]}) == drawn({"a": [example()]}) > 3
+    assert student_of("student-2-onnx-int8") == ("2", "onnx-int8")
+    assert student_of("student-16") == ("16", "") and student_of("teacher-16") == ("", "")
 
 
 def test_settings_that_cannot_change_results_do_not_count(tmp_path):
