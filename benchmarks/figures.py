@@ -39,7 +39,7 @@ def draw_pareto(axes: Any, groups: Groups, rows: list[str] | None = None) -> Non
     their steps; what all labels share is drawn once. Against steps, labels stand side by side and
     only rows that are no students are named.
     """
-    cost, shared, ticks = cost_of(groups), set(), set[float]()
+    cost, shared, ticks, forms = cost_of(groups), set(), set[float](), set[str]()
     for number, (label, results) in enumerate(groups.items()):
         aside = ASIDE ** (number - (len(groups) - 1) / 2) if cost == STEPS else 1.0
         lines: dict[str, list[tuple[float, Any, str]]] = {"": []}
@@ -54,7 +54,10 @@ def draw_pareto(axes: Any, groups: Groups, rows: list[str] | None = None) -> Non
             lines.setdefault(form if steps else name, []).append(
                 (paid.mean * aside, error, (steps if cost == LATENCY else "") if steps else name)
             )
+        forms |= lines.keys() & MARKERS.keys()
         _draw_lines(axes, lines, PALETTE[number % len(PALETTE)], label, 1 if number % 2 else -1)
+    for form in sorted(forms):
+        axes.plot([], [], MARKERS[form], markersize=5, color="grey", label=form)
     axes.set_xscale("log")
     axes.margins(x=0.1, y=0.15)
     axes.set(xlabel=COSTS[cost], ylabel="LVE (bars: spread)")
@@ -73,7 +76,6 @@ def student_of(name: str) -> tuple[str, str]:
 
 
 def _draw_lines(axes: Any, lines: Mapping[str, Any], colour: str, label: str, side: int) -> None:
-    known = {text.get_label() for text in axes.get_children() if hasattr(text, "get_label")}
     for form, points in lines.items():
         marker = MARKERS.get(form, "o")
         axes.errorbar(
@@ -81,8 +83,6 @@ def _draw_lines(axes: Any, lines: Mapping[str, Any], colour: str, label: str, si
             yerr=[y.std for _, y, _ in points], fmt=marker, markersize=5, capsize=2, color=colour,
             label=None if form else label,
         )  # fmt: skip
-        if form in MARKERS and form not in known:
-            axes.plot([], [], marker, markersize=5, color="grey", label=form)
         ordered = sorted((x, y.mean) for x, y, _ in points)
         axes.plot(*zip(*ordered, strict=True), color=colour, linewidth=1, alpha=0.5)
         for x, y, text in points:

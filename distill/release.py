@@ -56,6 +56,7 @@ def release(run: Path, into: Path, name: str, data: Path) -> Path:
     Raises:
         UserError: The run is not measured, or its student is too large or cannot be exported.
     """
+    from benchmarks.collect import command_of
     from distill.compress import INT8
     from distill.compress.write import export
     from distill.export import trial_clips
@@ -75,11 +76,13 @@ def release(run: Path, into: Path, name: str, data: Path) -> Path:
         parity = export(work, INT8, work, trial)
         checked = write_check(work, trial.clips[:CHECK_CLIPS])
         _, _, card = (work / CARD).read_text(encoding="utf-8").partition("\n")
+        config = RunDirectory(run).config()
         sections = "\n".join(
             [
+                f"## Made by\n`{command_of(config)}`, then `python -m distill.release`.\n",
                 compressed(parity),
                 check_section(checked),
-                voices(RunDirectory(run).config()["data"]),
+                voices(config["data"]),
                 real_speech(work, data),
             ]
         )

@@ -52,7 +52,7 @@ def test_the_lip_error_in_the_card_comes_out_again(name, backend):
 @pytest.mark.parametrize("name", MODELS)
 def test_the_card_answers_what_users_ask(name):
     card = (SHIPPED / name / CARD).read_text().lower()
-    for word in ("licence", "voices", "languages", "failures", "commit", "seed"):
+    for word in ("licence", "voices", "languages", "failures", "commit", "seed", "distill.run"):
         assert word in card
 
 

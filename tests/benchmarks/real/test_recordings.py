@@ -70,9 +70,7 @@ def test_shares_count_labels_and_languages_stay_apart():
 
 def test_rows_come_back_from_json_as_they_were():
     rows = [row(bilabials=9, closed=3), row(sync_r=math.nan)]
-    again = from_json(as_json(rows, {}))
-    assert again[0] == rows[0] or str(again[0]) == str(rows[0])
-    assert math.isnan(again[1].sync_r) and again[1].name == rows[1].name
+    assert repr(from_json(as_json(rows, {}))) == repr(rows)
 
 
 def test_means_are_held_against_their_targets():

@@ -21,11 +21,12 @@ def test_equal_motion_costs_nothing_and_terms_can_be_switched_off():
 
 
 def test_a_face_at_the_mean_scores_about_one_in_vertex_terms():
-    loss = MotionLoss(toy_space(), LossWeights(upper=1.0))
+    loss = MotionLoss(toy_space(), LossWeights(upper=1.0, gap=1.0))
     target = torch.randn(8, 200, 55)
     mask = torch.ones(8, 200, dtype=torch.bool)
     terms = loss(torch.zeros_like(target), target, mask)
     assert 0.8 < terms["lips"] < 1.25 and 0.8 < terms["upper"] < 1.25 and 0.9 < terms["x0"] < 1.1
+    assert 0.5 < terms["gap"] < 1.5  # a logarithm: only near the mean is its scale exact
 
 
 def test_lips_apart_by_the_scale_weigh_as_much_as_a_mouth_open_twice_too_wide():
