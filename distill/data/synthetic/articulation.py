@@ -171,8 +171,8 @@ def _between(ends: tuple[float, float], share: float) -> float:
 
 
 def _follow(out: dict[str, np.ndarray], louder: np.ndarray, narrowest: float) -> None:
-    """Open the mouth by the voice's level, as recorded mouths do, in place."""
-    gain = np.clip(1.0 + louder - np.percentile(louder, _LOUD_PERCENTILE), narrowest, _WIDEST)
+    """Open the mouth by a power of the voice's amplitude, as recorded mouths do, in place."""
+    gain = np.exp(louder - np.percentile(louder, _LOUD_PERCENTILE)).clip(narrowest, _WIDEST)
     for name in ("jawOpen", "mouthUpperUp", "mouthLowerDown"):
         out[name] = soft_limit(out[name] * gain)
 
