@@ -118,7 +118,7 @@ def test_a_killed_build_is_not_taken_for_complete(tmp_path):
         ({"fps": 0.0}, "outside 1 to 240"),
         ({"engine": "hal"}, "unknown speech engine 'hal'"),
         ({"loudness": 1.0}, "outside 0 to 0.1"),
-        ({"clarity": 0.0}, "outside 0.2 to 1"),
+        ({"clarity": 0.0}, "outside 0.1 to 1"),
     ],
 )
 def test_impossible_requests_are_refused(tmp_path, change, message):
