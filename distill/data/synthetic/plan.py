@@ -14,7 +14,7 @@ from distill.data.synthetic.speakers import make_speaker
 from distill.errors import UserError
 
 SPLITS = ("train", "val", "test", "test_unseen")
-MOST_LOUDNESS, LEAST_CLARITY = 0.1, 0.2
+MOST_LOUDNESS, LEAST_CLARITY = 0.1, 0.1
 _SHARES = {"val": 0.055, "test": 0.109, "test_unseen": 0.091}
 
 
