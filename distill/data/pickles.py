@@ -123,6 +123,16 @@ def read_pickle(path: Path) -> Any:
             f"{path} asks for {error}, which reading data never needs; it was not opened. "
             "Get the file from its publisher again"
         ) from error
-    except (EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, MemoryError,
-            UnicodeDecodeError, OverflowError, ImportError) as error:
+    except (
+        EOFError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        MemoryError,
+        UnicodeDecodeError,
+        OverflowError,
+        ImportError,
+    ) as error:
         raise UserError(f"{path} is not a readable pickle ({error}); copy it again") from error

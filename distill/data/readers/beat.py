@@ -1,7 +1,7 @@
 """BEAT (Liu et al., ECCV 2022): 30 speakers, 8 emotions, ARKit curves of an iPhone.
 
-Ask for it at the project page of BEAT (PantoMatrix); non-commercial use, the authors' own terms. Layout
-of the English part, a folder per speaker:
+Ask for it at the project page of BEAT (PantoMatrix); non-commercial use, the authors' own terms.
+Layout of the English part, a folder per speaker:
 
     <speaker>/<speaker>_<name>_<kind>_<first>_<last>.json    {"names": [51], "frames": [...]}
     <speaker>/<speaker>_<name>_<kind>_<first>_<last>.wav
@@ -112,7 +112,7 @@ def read_weights(path: Path) -> np.ndarray:
         weights = np.array([frame["weights"] for frame in frames], np.float32)
         times_s = np.array([frame["time"] for frame in frames], np.float64)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is not a facial file of BEAT ({error!r}); copy it again") from error
+        raise UserError(f"{path} is no facial file of BEAT ({error!r}); copy it again") from error
     unknown = sorted(set(names) - set(ARKIT_52))
     if unknown or weights.ndim != 2 or weights.shape[1] != len(names):
         raise UserError(

@@ -11,7 +11,6 @@ Layout of the public repository (FACEGOOD/FACEGOOD-Audio2Face, MIT licence, reco
 mouth and jaw only. The whole recording is split by time: no test frame is near a training frame.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from distill.audio.decode import load_audio
 from distill.audio.frames import sample_at
+from distill.data.readers.folder import digest
 from distill.errors import UserError
 from distill.face.names import ARKIT_52, HEAD
 from distill.types import Clip, Recording
@@ -186,12 +186,3 @@ def segments(recording: str, frames: int) -> list[Clip]:
                 )
             )
     return clips
-
-
-def digest(paths: Sequence[Path]) -> str:
-    """Hash the content of files."""
-    total = hashlib.sha256()
-    for path in paths:
-        with open(path, "rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()[:16]

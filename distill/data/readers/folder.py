@@ -71,9 +71,7 @@ def sound_beside(motion: Path, stem: str | None = None) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def at_rate(
-    motion: Float[np.ndarray, "F D"], was: float, now: float
-) -> Float[np.ndarray, "T D"]:
+def at_rate(motion: Float[np.ndarray, "F D"], was: float, now: float) -> Float[np.ndarray, "T D"]:
     """Return motion at another frame rate: frame k of the result is at k / `now` seconds.
 
     Whole ratios keep every n-th frame as it is; others are read between frames, linearly.

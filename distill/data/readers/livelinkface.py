@@ -5,9 +5,9 @@ Your own recordings: nothing to ask for. Layout, as the app leaves it, in any de
     <speaker>/<take>/<name>.csv       61 values a frame at 30 or 60 per second, with time codes
     <speaker>/<take>/<name>.mov       or .wav, .m4a, ...: sound of the same name, or the only one
 
-`<name>_raw.csv`, `<name>_cal.csv` and `<name>_neutral.csv`, which the app writes too, are not read.
-Frames are placed by their time codes, drop-frame codes (29.97, 59.94 per second) and frames that the
-phone has left out included, and the first frame is taken to begin with the sound.
+`<name>_raw.csv`, `<name>_cal.csv` and `<name>_neutral.csv`, which the app writes too, are not
+read. Frames are placed by their time codes, drop-frame codes (29.97, 59.94 per second) and frames
+that the phone has left out included; the first frame is taken to begin with the sound.
 """
 
 from collections.abc import Callable

@@ -3,7 +3,14 @@ import json
 import numpy as np
 import pytest
 
-from distill.data.facegood import SOURCES, WIDTH, FacegoodCorpus, read_names, segments, to_arkit
+from distill.data.readers.facegood import (
+    SOURCES,
+    WIDTH,
+    FacegoodCorpus,
+    read_names,
+    segments,
+    to_arkit,
+)
 from distill.errors import UserError
 from distill.face.ict import ict_to_arkit
 from distill.face.names import ARKIT_52
