@@ -61,6 +61,43 @@ class Denoiser(nn.Module, ABC):
         """Predict from noisy motion `z` at time `t` in [0, 1] under prepared conditions."""
 
 
+class BlockDenoiser(Denoiser):
+    """A denoiser that makes a few frames at a time and looks back at those before: it can stream.
+
+    Prepared `cond.history` holds, for the F frames of a call, the H + F - K clean frames that
+    blocks look back at: block b of K frames sees rows b K to b K + H. Frames before the first are
+    zero, the mean pose. None stands for zeros throughout.
+
+    Attributes:
+        block_frames: Frames per block, K.
+        history_frames: Frames that a block looks back at, H.
+        shift_frames: Frames by which hearing is ahead of motion: frame k moves by what is heard in
+            the audio windows of frames up to k + shift. Negative where motion waits.
+    """
+
+    encoder: AudioEncoder
+    block_frames: int
+    history_frames: int
+    shift_frames: int
+
+    @abstractmethod
+    def initial_state(self, rows: int) -> tuple[Tensor, ...]:
+        """Return the memory of `listen`, of constant size, when nothing was heard."""
+
+    @abstractmethod
+    def listen(
+        self,
+        windows: Float[Tensor, "B N L"],
+        persona: Float[Tensor, "B E"] | None,
+        state: tuple[Tensor, ...],
+    ) -> tuple[Float[Tensor, "B K A"], tuple[Tensor, ...]]:
+        """Hear the windows of the next frames: returns their features and the state after them.
+
+        Features are those that `prepare` gives to frames `shift_frames` earlier. `persona` is
+        prepared.
+        """
+
+
 @runtime_checkable
 class Generator(Protocol):
     """Anything that turns raw conditions into normalized motion."""

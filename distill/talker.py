@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from distill import stream
 from distill.audio.decode import load_audio
 from distill.audio.frames import frames_for, sample_at
 from distill.engines import Engine, open_engine
+from distill.engines.engine import StreamingEngine
 from distill.errors import UserError
 from distill.folder import BANK, WEIGHTS, find_model, read_config
 from distill.noise import seeded_noise
 from distill.persona import SILENCE_PEAK, PersonaBank
+from distill.stream import MotionStream
+from distill.units import SAMPLE_RATE_HZ
 from distill.windowing import crossfade, spans
 
 if TYPE_CHECKING:
@@ -194,6 +198,13 @@ class Talker:
         """
         steps, channels = self._checked_steps(steps), len(self.channels)
         level = np.float32(self.config["noise"])
+        if isinstance(self.engine, StreamingEngine):
+            return self.physical(
+                stream.generate(
+                    self.engine, audio, persona, seeds=seeds, level=float(level), fps=self.fps,
+                    motion_dim=channels,
+                )
+            )  # fmt: skip
         frames = frames_for(len(audio), self.fps)
         out = np.empty((len(seeds), frames, channels), np.float32)
         for span in spans(frames, WINDOW_FRAMES, OVERLAP_FRAMES):
@@ -215,6 +226,39 @@ class Talker:
             shapes = [i for i, name in enumerate(self.channels) if not name.startswith("head")]
             values[..., shapes] = values[..., shapes].clip(0.0, 1.0)
         return values
+
+    def stream(
+        self,
+        *,
+        persona: str | Path | Persona | None = None,
+        emotion: str | None = None,
+        strength: float = 1.0,
+        seed: int = 0,
+    ) -> MotionStream:
+        """Open a stream: push audio while somebody speaks, get the frames that are final.
+
+        Arguments are those of `generate`, but for a persona of None, which is the average one:
+        whoever will speak has not been heard yet.
+
+        Raises:
+            UserError: The model cannot stream, or persona, emotion or strength cannot be used.
+        """
+        if not isinstance(self.engine, StreamingEngine):
+            raise UserError(
+                f"model {self.config['name']!r} looks ahead without bounds, so it cannot stream; "
+                "load one distilled with student=stream"
+            )
+        nobody = np.zeros(SAMPLE_RATE_HZ, np.float32)
+        rotations = [i for i, name in enumerate(self.channels) if name.startswith("head")]
+        return MotionStream(
+            engine=self.engine,
+            persona=self.persona(nobody, persona, emotion, strength),
+            fps=self.fps,
+            motion_dim=len(self.channels),
+            seed=seed,
+            level=float(self.config["noise"]),
+            rotations=rotations if self.config["bounded"] else None,
+        )
 
     def _checked_steps(self, steps: int | None) -> int:
         if steps is None or steps == self.steps:

@@ -1,7 +1,8 @@
 """The trainable log-mel encoder, and the one place that turns an encoder's name into a module."""
 
 import difflib
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -61,6 +62,23 @@ class MelEncoder(AudioEncoder):
                 raise ValueError("MelEncoder needs cond.audio")
             features = self.mel(cond.audio, frames)
         return self.norm(self.blocks(self.project(features[:, :frames])))
+
+    def initial_state(self, rows: int) -> tuple[Tensor, ...]:
+        """Return the memory of a stream that has heard nothing: levels, then a past per block."""
+        blocks = cast(Iterable[ConvBlock], self.blocks)
+        pasts = [self.project.weight.new_zeros(rows, b.conv.left, self.out_dim) for b in blocks]
+        return self.mel.initial_levels(rows), *pasts
+
+    def step(
+        self, windows: Float[Tensor, "B N L"], state: tuple[Tensor, ...]
+    ) -> tuple[Float[Tensor, "B K A"], tuple[Tensor, ...]]:
+        """Encode the windows of the next frames; only encoders without look-ahead can."""
+        features, levels = self.mel.step(windows, state[0])
+        h, pasts = self.project(features), []
+        for block, past in zip(cast(Iterable[ConvBlock], self.blocks), state[1:], strict=True):
+            h, past = block.step(h, past)
+            pasts.append(past)
+        return self.norm(h), (levels, *pasts)
 
 
 def build_encoder(

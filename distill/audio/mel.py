@@ -5,7 +5,6 @@ features as a file.
 """
 
 import math
-from fractions import Fraction
 
 import torch
 from jaxtyping import Float
@@ -13,11 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from distill.audio.frames import exact_fps
+from distill.audio.grid import FFT_SAMPLES, WINDOW_SAMPLES, WindowGrid
 from distill.audio.spectrum import SpectralProduct, periodic_windows
 from distill.units import SAMPLE_RATE_HZ
 
-WINDOW_SAMPLES = 400
-FFT_SAMPLES = 512
 LOWEST_HZ, HIGHEST_HZ = 40.0, 7600.0
 LEVEL_MEMORY_S = 3.0
 LEVEL_RELEASE_DB_PER_S = 4.0
@@ -29,6 +27,7 @@ FEATURE_MEAN, FEATURE_STD = -9.5, 2.6
 """Fixed constants that bring speech to about zero mean and unit variance."""
 
 _NATS_PER_DB = math.log(10) / 10
+_FLOOR = LEVEL_FLOOR_DB * _NATS_PER_DB
 
 
 def mel_filters(mels: int) -> Float[Tensor, "M K"]:
@@ -60,8 +59,7 @@ class LogMel(nn.Module):
 
     Attributes:
         out_dim: Features per motion frame, `per_frame * mels`.
-        first: Centres of the first windows; then they repeat, `period` samples later each time.
-        period: See `first`.
+        grid: Where the windows lie.
         memory_frames: Motion frames before k that frame k's reference level depends on.
     """
 
@@ -70,10 +68,8 @@ class LogMel(nn.Module):
     def __init__(self, fps: float | int, per_frame: int = 4, mels: int = 80) -> None:
         super().__init__()
         self.fps, self.per_frame, self.mels = exact_fps(fps), per_frame, mels
+        self.grid = WindowGrid(fps, per_frame)
         self.out_dim = per_frame * mels
-        spacing = Fraction(SAMPLE_RATE_HZ) / (self.fps * per_frame)
-        self.period = spacing.numerator
-        self.first = tuple(self._centre(index) for index in range(spacing.denominator))
         self.memory_frames = math.ceil(LEVEL_MEMORY_S * self.fps)
         edge = (FFT_SAMPLES - WINDOW_SAMPLES) // 2
         window = functional.pad(torch.hann_window(WINDOW_SAMPLES).double(), (edge, edge))
@@ -86,37 +82,54 @@ class LogMel(nn.Module):
     def forward(self, audio: Float[Tensor, "B S"], frames: int) -> Float[Tensor, "B F M"]:
         """Return features of the first `frames` motion frames; audio beyond the end is silence."""
         with torch.autocast(audio.device.type, enabled=False):
-            return self.of_windows(self.windows(audio.float(), frames))
+            return self.of_windows(self.windows(audio.to(self.window.dtype), frames))
 
     def windows(self, audio: Float[Tensor, "B S"], frames: int) -> Float[Tensor, "B N L"]:
         """Cut the windows of the first `frames` motion frames, `per_frame` each."""
         return periodic_windows(
             functional.pad(audio, (FFT_SAMPLES // 2, 0)),  # a start is now where a centre was
-            first=self.first,
-            period=self.period,
+            first=self.grid.first,
+            period=self.grid.period,
             count=frames * self.per_frame,
             length=FFT_SAMPLES,
         )
 
     def of_windows(self, windows: Float[Tensor, "B N L"]) -> Float[Tensor, "B F M"]:
         """Return the features of windows of audio."""
-        power = self.bands(windows * self.window).unflatten(1, (-1, self.per_frame))
-        reference = self._reference(power)
+        power = self._power(windows)
+        return self._relative(power, self._reference(self._level(power)))
+
+    def initial_levels(self, rows: int) -> Float[Tensor, "B M"]:
+        """Return the memory of a stream in which nothing was heard."""
+        return self.window.new_full((rows, self.memory_frames), _FLOOR)
+
+    def step(
+        self, windows: Float[Tensor, "B N L"], levels: Float[Tensor, "B M"]
+    ) -> tuple[Float[Tensor, "B K A"], Float[Tensor, "B M"]]:
+        """Return the features of the windows that follow, and the levels remembered after them."""
+        power = self._power(windows)
+        joined = torch.cat([levels, self._level(power)], dim=1)
+        fade = self.release * torch.arange(-self.memory_frames, 1).to(levels)
+        recent = joined.unfold(1, self.memory_frames + 1, 1)
+        reference = (recent + fade).amax(-1).clamp(min=_FLOOR)
+        return self._relative(power, reference), joined[:, joined.shape[1] - self.memory_frames :]
+
+    def _power(self, windows: Float[Tensor, "B N L"]) -> Float[Tensor, "B F J M"]:
+        return self.bands(windows * self.window).unflatten(1, (-1, self.per_frame))
+
+    def _level(self, power: Float[Tensor, "B F J M"]) -> Float[Tensor, "B F"]:
+        return torch.log(power.sum(-1).mean(-1) + 1e-12).clamp(min=_FLOOR)
+
+    def _relative(
+        self, power: Float[Tensor, "B F J M"], reference: Float[Tensor, "B F"]
+    ) -> Float[Tensor, "B F A"]:
         features = torch.log(power * torch.exp(-reference)[..., None, None] + BAND_FLOOR)
         return (features.flatten(2) - FEATURE_MEAN) / FEATURE_STD
 
-    def _centre(self, index: int) -> int:
-        """Return the sample nearest to the centre of window `index`, in exact integers."""
-        numerator, denominator = self.fps.numerator, self.fps.denominator
-        step = 2 * self.per_frame * numerator
-        return ((2 * index + 1) * SAMPLE_RATE_HZ * denominator + step // 2) // step
-
-    def _reference(self, power: Float[Tensor, "B F J M"]) -> Float[Tensor, "B F"]:
+    def _reference(self, level: Float[Tensor, "B F"]) -> Float[Tensor, "B F"]:
         """Return the log level that features are relative to: a peak that decays, causal."""
-        floor = LEVEL_FLOOR_DB * _NATS_PER_DB
-        level = torch.log(power.sum(-1).mean(-1) + 1e-12).clamp(min=floor)
         # max_j level[k - j] - j release, as a plain sliding maximum of level[i] + i release.
-        fade = self.release * torch.arange(level.shape[1], device=level.device)
-        risen = functional.pad(level + fade, (self.memory_frames, 0), value=floor)
+        fade = self.release * torch.arange(level.shape[1]).to(level)
+        risen = functional.pad(level + fade, (self.memory_frames, 0), value=_FLOOR)
         peak = functional.max_pool1d(risen[:, None], self.memory_frames + 1, 1)[:, 0]
-        return (peak - fade).clamp(min=floor)
+        return (peak - fade).clamp(min=_FLOOR)

@@ -19,21 +19,21 @@ def framing(mel: LogMel) -> ModelProto:
     N covers the ceil(S fps / 16000) motion frames that `distill.audio.frames.frames_for` counts.
     """
     per_s, whole_s = mel.fps.numerator, SAMPLE_RATE_HZ * mel.fps.denominator
-    spread = -(-(mel.first[-1] + FFT_SAMPLES) // mel.period)
+    spread = -(-(mel.grid.first[-1] + FFT_SAMPLES) // mel.grid.period)
     numbers = {
         "zero": 0, "one": 1, "two": 2, "per_s": per_s, "whole_s": whole_s, "up": whole_s - 1,
-        "per_frame": mel.per_frame, "together": len(mel.first), "most": len(mel.first) - 1,
-        "beyond": spread - 1, "period": mel.period,
+        "per_frame": mel.per_frame, "together": len(mel.grid.first), "most": len(mel.grid.first) - 1,
+        "beyond": spread - 1, "period": mel.grid.period,
         **{f"row_{i}": i for i in range(spread)},
-        **{f"start_{i}": start for i, start in enumerate(mel.first)},
-        **{f"stop_{i}": start + FFT_SAMPLES for i, start in enumerate(mel.first)},
+        **{f"start_{i}": start for i, start in enumerate(mel.grid.first)},
+        **{f"stop_{i}": start + FFT_SAMPLES for i, start in enumerate(mel.grid.first)},
     }  # fmt: skip
     constants = [f"{name} = Constant <value_ints=[{n}]> ()" for name, n in numbers.items()]
-    rows, windows = range(spread), range(len(mel.first))
+    rows, windows = range(spread), range(len(mel.grid.first))
     lines = [
         *constants,
         f"before = Constant <value_ints=[0, {FFT_SAMPLES // 2}, 0]> ()",
-        f"as_rows = Constant <value_ints=[1, -1, {mel.period}]> ()",
+        f"as_rows = Constant <value_ints=[1, -1, {mel.grid.period}]> ()",
         f"as_windows = Constant <value_ints=[1, -1, {FFT_SAMPLES}]> ()",
         "samples = Shape <start=1> (waveform)",
         "long = Mul (samples, per_s)",

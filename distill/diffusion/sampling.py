@@ -1,6 +1,7 @@
 """Samplers: functions of a denoiser and a step grid."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from distill.diffusion.parameterization import Prediction, expand, from_x0, to_x0
 from distill.diffusion.schedule import CosineSchedule
-from distill.protocols import Denoiser
+from distill.protocols import BlockDenoiser, Denoiser
 from distill.types import Conditions
 
 
@@ -77,3 +78,21 @@ def ddim_sample(
         if s > 0:
             z = ddim_step(z, x0, t_b, s_b, model.schedule)
     return x0
+
+
+@torch.no_grad()
+def block_sample(
+    model: BlockDenoiser,
+    noise: Float[Tensor, "B F D"],
+    cond: Conditions,
+    grid: Sequence[tuple[float, float]],
+) -> Float[Tensor, "B F D"]:
+    """Sample block by block, each looking back at what was made before it."""
+    size, seen = model.block_frames, model.history_frames
+    made = noise.new_zeros(len(noise), seen, noise.shape[2])
+    for first in range(0, noise.shape[1], size):
+        part = slice(first, first + size)
+        heard = None if cond.audio is None else cond.audio[:, part]
+        near = replace(cond, audio=heard, history=made[:, made.shape[1] - seen :])
+        made = torch.cat([made, ddim_sample(model, noise[:, part], near, grid)], dim=1)
+    return made[:, seen:]

@@ -1,21 +1,24 @@
 """Networks run by torch, behind the numpy interface."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from distill.artifact import load_artifact
+from distill.audio.encoders import MelEncoder
 from distill.diffusion.guidance import GuidedDenoiser
 from distill.diffusion.sampling import ddim_sample
 from distill.diffusion.schedule import step_grid
+from distill.engines.engine import StreamShape, StreamState
 from distill.errors import UserError
 from distill.folder import WEIGHTS, read_config
 from distill.persona import VoiceEmbedder
-from distill.protocols import Denoiser, PersonaEmbedder
+from distill.protocols import BlockDenoiser, Denoiser, PersonaEmbedder
 from distill.types import Conditions
 
 
@@ -89,6 +92,84 @@ class EagerEngine(EagerEmbedder):
         return (motion * self.std + self.mean).numpy()
 
 
+class EagerStreamEngine(EagerEngine):
+    """All networks of a streaming model folder."""
+
+    def __init__(
+        self,
+        denoiser: BlockDenoiser,
+        embedder: PersonaEmbedder | None,
+        mean: Float[Tensor, " D"],
+        std: Float[Tensor, " D"],
+        file_bytes: int,
+        steps: int,
+    ) -> None:
+        super().__init__(denoiser, embedder, mean, std, file_bytes)
+        self.block, self.grid = denoiser, step_grid(steps)
+        mel = cast(MelEncoder, denoiser.encoder).mel
+        self.stream = StreamShape(
+            block_frames=denoiser.block_frames,
+            shift_frames=denoiser.shift_frames,
+            per_frame=mel.per_frame,
+        )
+
+    def begin(self, rows: int) -> StreamState:
+        """Return the memory of streams that have heard nothing."""
+        model = self.block
+        history = np.zeros((rows, model.history_frames, model.motion_dim), np.float32)
+        heard = {f"heard_{i}": s.numpy() for i, s in enumerate(model.initial_state(rows))}
+        return {"history": history, **heard}
+
+    @torch.no_grad()
+    def advance(
+        self,
+        windows: Float[np.ndarray, "B N L"],
+        persona: Float[np.ndarray, "B E"] | None,
+        noise: Float[np.ndarray, "B K D"],
+        state: StreamState,
+    ) -> tuple[Float[np.ndarray, "B K D"], StreamState]:
+        """Hear the next windows, make the next block of motion, remember."""
+        streaming = Streaming(self.block, self.grid, self.mean, self.std)
+        raw = None if persona is None else torch.from_numpy(persona)
+        arrays = {name: torch.from_numpy(value) for name, value in state.items()}
+        history, heard = arrays.pop("history"), tuple(arrays.values())
+        found = streaming(torch.from_numpy(windows), torch.from_numpy(noise), raw, history, heard)
+        motion, history, heard = found
+        kept = {f"heard_{i}": value.numpy() for i, value in enumerate(heard)}
+        return motion.numpy(), {"history": history.numpy(), **kept}
+
+
+class Streaming(nn.Module):
+    """One block of a stream as a function: what it hears and remembers to motion and memory."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, model: BlockDenoiser, grid: Sequence[tuple[float, float]], mean: Tensor, std: Tensor
+    ) -> None:
+        super().__init__()
+        self.model, self.grid = model, tuple(grid)
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+
+    def forward(
+        self,
+        windows: Float[Tensor, "B N L"],
+        noise: Float[Tensor, "B K D"],
+        persona: Float[Tensor, "B E"] | None,
+        history: Float[Tensor, "B H D"],
+        heard: tuple[Tensor, ...],
+    ) -> tuple[Float[Tensor, "B K D"], Float[Tensor, "B H D"], tuple[Tensor, ...]]:
+        """Return motion in rig units, and the memory after it."""
+        adapted = self.model.prepare(Conditions(persona=persona), noise.shape[1]).persona
+        features, heard = self.model.listen(windows, adapted, heard)
+        cond = Conditions(audio=features, persona=adapted, history=history)
+        made = ddim_sample(self.model, noise, cond, self.grid)
+        history = torch.cat([history, made], dim=1)[:, made.shape[1] :]
+        return made * self.std + self.mean, history, heard
+
+
 def _tensor(values: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, np.float32))
 
@@ -109,10 +190,12 @@ def open_eager(folder: Path) -> EagerEngine:
     guidance = opened.config.get("guidance", 1.0)
     if guidance != 1.0:
         denoiser = GuidedDenoiser(denoiser, guidance)
-    return EagerEngine(
-        denoiser.eval(),
+    parts = (
         cast(PersonaEmbedder | None, opened.modules.get("embedder")),
         opened.tensors["mean"],
         opened.tensors["std"],
         (folder / WEIGHTS).stat().st_size,
     )
+    if isinstance(denoiser, BlockDenoiser):
+        return EagerStreamEngine(denoiser.eval(), *parts, steps=opened.config["steps"])
+    return EagerEngine(denoiser.eval(), *parts)

@@ -1,6 +1,7 @@
 """The interface between a talker and whatever runs its networks, in numpy float32 throughout."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -35,6 +36,46 @@ class Engine(VoiceEmbedder, Protocol):
         steps: int,
     ) -> Float[np.ndarray, "B F D"]:
         """Turn noise into motion in rig units; `audio` covers exactly the F frames."""
+        ...
+
+
+StreamState = dict[str, np.ndarray]
+"""What a stream remembers, of constant size, rows first; `history` is normalized motion (B H D)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamShape:
+    """How a streaming model takes audio and gives motion.
+
+    Attributes:
+        block_frames: Frames made at a time, K.
+        shift_frames: Frames by which hearing is ahead of motion.
+        per_frame: Windows of audio under a frame.
+    """
+
+    block_frames: int
+    shift_frames: int
+    per_frame: int
+
+
+@runtime_checkable
+class StreamingEngine(Engine, Protocol):
+    """The networks of a model that can stream."""
+
+    stream: StreamShape
+
+    def begin(self, rows: int) -> StreamState:
+        """Return the memory of streams that have heard nothing."""
+        ...
+
+    def advance(
+        self,
+        windows: Float[np.ndarray, "B N L"],
+        persona: Float[np.ndarray, "B E"] | None,
+        noise: Float[np.ndarray, "B K D"],
+        state: StreamState,
+    ) -> tuple[Float[np.ndarray, "B K D"], StreamState]:
+        """Hear the next windows, make the next block of motion in rig units, remember."""
         ...
 
 

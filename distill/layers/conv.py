@@ -46,18 +46,31 @@ class DepthwiseConv1d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Float[Tensor, "B F C"]) -> Float[Tensor, "B F C"]:
-        """Convolve; computed in float32 whatever autocast says (bfloat16 is slower here)."""
+        """Convolve; computed in full precision whatever autocast says (bfloat16 is slower here)."""
         if torch.compiler.is_exporting():  # padding and bias here become part of ONNX's Conv
             image = functional.pad(x.transpose(1, 2).unsqueeze(2), (self.left, self.right))
             kernel = self.weight[:, None, None]
             out = functional.conv2d(image, kernel, self.bias, groups=len(kernel))
             return out.squeeze(2).transpose(1, 2)
         with torch.autocast(x.device.type, enabled=False):
-            padded = functional.pad(x.float(), (0, 0, self.left, self.right))
+            full = torch.promote_types(self.weight.dtype, torch.float32)
+            padded = functional.pad(x.to(full), (0, 0, self.left, self.right))
             image = padded.transpose(1, 2).unsqueeze(2)
-            kernel = self.weight.float()[:, None, None]
+            kernel = self.weight.to(full)[:, None, None]
             out = functional.conv2d(image, kernel, groups=len(kernel))
-            return out.squeeze(2).transpose(1, 2) + self.bias.float()
+            return out.squeeze(2).transpose(1, 2) + self.bias.to(full)
+
+    def step(
+        self, x: Float[Tensor, "B N C"], past: Float[Tensor, "B P C"]
+    ) -> tuple[Float[Tensor, "B N C"], Float[Tensor, "B P C"]]:
+        """Convolve the frames that follow `past` (the last `left` frames); needs `right` 0.
+
+        Returns what `forward` gives there, and the past of the frames to come.
+        """
+        joined = torch.cat([past, x], dim=1)
+        image, kernel = joined.transpose(1, 2).unsqueeze(2), self.weight[:, None, None]
+        out = functional.conv2d(image, kernel, self.bias, groups=len(kernel))
+        return out.squeeze(2).transpose(1, 2), joined[:, joined.shape[1] - self.left :]
 
 
 class ConvBlock(nn.Module):
@@ -75,4 +88,14 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "B F C"]) -> Float[Tensor, "B F C"]:
         """Return `x` plus what the block adds."""
-        return x + self.contract(functional.gelu(self.expand(self.norm(self.conv(x)))))
+        return self._added(x, self.conv(x))
+
+    def step(
+        self, x: Float[Tensor, "B N C"], past: Float[Tensor, "B P C"]
+    ) -> tuple[Float[Tensor, "B N C"], Float[Tensor, "B P C"]]:
+        """Do the same to the frames that follow `past`; returns the past of those to come too."""
+        mixed, past = self.conv.step(x, past)
+        return self._added(x, mixed), past
+
+    def _added(self, x: Tensor, mixed: Tensor) -> Tensor:
+        return x + self.contract(functional.gelu(self.expand(self.norm(mixed))))

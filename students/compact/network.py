@@ -4,10 +4,9 @@ from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as fn
 
-from distill.layers.conv import DepthwiseConv1d, split_lookahead
-from distill.layers.modulation import Modulation, modulate
+from distill.layers.blocks import ModulatedConvBlock
+from distill.layers.conv import split_lookahead
 from distill.networks.conditioned import ConditionedDenoiser
 
 
@@ -45,21 +44,3 @@ class CompactDenoiser(ConditionedDenoiser):
         for block in self.blocks:
             h = block(h, c)
         return h
-
-
-class ModulatedConvBlock(nn.Module):
-    """Depthwise convolution over frames, then a modulated pointwise perceptron."""
-
-    def __init__(self, width: int, kernel: int, right: int, expansion: int, cond_dim: int):
-        super().__init__()
-        self.mix = DepthwiseConv1d(width, kernel, right)
-        self.modulation = Modulation(width, cond_dim, 3)
-        nn.init.ones_(self.modulation.project.bias[2 * width :])
-        self.up = nn.Linear(width, expansion * width)
-        self.down = nn.Linear(expansion * width, width)
-
-    def forward(self, h: Float[Tensor, "B F W"], c: Float[Tensor, "B E"]) -> Float[Tensor, "B F W"]:
-        """Update every frame."""
-        shift, scale, gate = self.modulation(c)
-        mixed = modulate(self.mix(h), shift, scale)
-        return h + gate * self.down(fn.gelu(self.up(mixed)))

@@ -1,0 +1,282 @@
+"""Motion while somebody speaks: push audio of any length, get the frames that are final.
+
+Nothing here needs torch. What a stream says depends on the audio alone, never on how it was cut
+into pieces: every block of frames is computed by the same operations on the same numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from distill.audio.frames import frames_for
+from distill.audio.grid import FFT_SAMPLES, HALF_WINDOW_SAMPLES, WindowGrid
+from distill.engines.engine import StreamingEngine, StreamState
+from distill.errors import UserError
+from distill.noise import seeded_noise
+from distill.units import SAMPLE_RATE_HZ
+
+_EDGE = FFT_SAMPLES // 2 - HALF_WINDOW_SAMPLES
+RATES_HZ = (4_000, 384_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frames:
+    """Finished frames: values (F D) in rig units and the time of each in seconds (F,)."""
+
+    values: np.ndarray
+    times_s: np.ndarray
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """One block of one stream, ready to be computed: windows (1 N L), noise (1 K D), memory."""
+
+    windows: np.ndarray
+    noise: np.ndarray
+    persona: np.ndarray | None
+    state: StreamState
+
+
+class Feed:
+    """What one stream has heard and not yet answered; `take` and `give` let others batch the work.
+
+    Args:
+        engine: Its networks; used for shapes and the first memory only.
+        persona: Personalized embedding (1 E), or None.
+        seed: Seed of the motion that speech leaves open.
+        level: Scale of the noise.
+        fps: Motion frames per second.
+        motion_dim: Channels D.
+    """
+
+    def __init__(
+        self,
+        engine: StreamingEngine,
+        persona: Float[np.ndarray, "1 E"] | None,
+        *,
+        seed: int,
+        level: float,
+        fps: float,
+        motion_dim: int,
+    ) -> None:
+        self.engine, self.persona, self.seed = engine, persona, seed
+        self.level, self.fps, self.motion_dim = np.float32(level), fps, motion_dim
+        self.shape = engine.stream
+        self.grid = WindowGrid(fps, self.shape.per_frame)
+        self.state = engine.begin(1)
+        self.heard = 0  # samples
+        self.hearing = min(self.shape.shift_frames, 0)  # next frame of windows
+        self._kept, self._start = np.zeros(0, np.float32), 0
+
+    @property
+    def frame(self) -> int:
+        """The next motion frame; negative while hearing gets ahead."""
+        return self.hearing - self.shape.shift_frames
+
+    def hear(self, audio: Float[np.ndarray, " S"]) -> None:
+        """Add audio at 16 kHz."""
+        self._kept = np.concatenate([self._kept, audio])
+        self.heard += len(audio)
+
+    def take(self) -> Work | None:
+        """Return the next block, or None until more is heard."""
+        size, per_frame = self.shape.block_frames, self.shape.per_frame
+        if self.grid.end(self.hearing + size - 1) > self.heard and self.hearing + size > 0:
+            return None
+        indices = range(self.hearing * per_frame, (self.hearing + size) * per_frame)
+        rows = [self._window(index) for index in indices]
+        self._forget(self.grid.centre((self.hearing + size) * per_frame) - FFT_SAMPLES // 2)
+        first = max(self.frame, 0)
+        noise = seeded_noise((self.seed,), size, self.motion_dim, start_frame=first)
+        return Work(
+            windows=np.stack(rows)[None],
+            noise=self.level * noise,
+            persona=self.persona,
+            state=self.state,
+        )
+
+    def give(self, motion: Float[np.ndarray, "1 K D"], state: StreamState) -> np.ndarray:
+        """Take the answer to the block that was taken; returns its frames (N D), N <= K."""
+        early = min(max(-self.frame, 0), self.shape.block_frames)
+        self.hearing += self.shape.block_frames
+        if early:  # motion of frames before the first was never shown: nothing to look back at
+            history = state["history"].copy()
+            history[:, : max(history.shape[1] - self.shape.block_frames + early, 0)] = 0.0
+            state = {**state, "history": history}
+        self.state = state
+        return motion[0, early:]
+
+    def _window(self, index: int) -> np.ndarray:
+        """Return window `index` (L,); silence before the start and where nothing was heard yet."""
+        out = np.zeros(FFT_SAMPLES, np.float32)
+        first = self.grid.centre(index) - HALF_WINDOW_SAMPLES
+        low, high = max(first, 0), min(first + 2 * HALF_WINDOW_SAMPLES, self.heard)
+        if index >= 0 and high > low:
+            part = self._kept[low - self._start : high - self._start]
+            out[_EDGE + low - first : _EDGE + high - first] = part
+        return out
+
+    def _forget(self, sample: int) -> None:
+        drop = min(max(sample - self._start, 0), len(self._kept))
+        self._kept, self._start = self._kept[drop:], self._start + drop
+
+
+def generate(
+    engine: StreamingEngine,
+    audio: Float[np.ndarray, " S"],
+    persona: Float[np.ndarray, "1 E"] | None,
+    *,
+    seeds: Sequence[int],
+    level: float,
+    fps: float,
+    motion_dim: int,
+) -> Float[np.ndarray, "B F D"]:
+    """Return the motion of a whole recording in rig units, a row per seed, as a stream makes it."""
+    frames, shape = frames_for(len(audio), fps), engine.stream
+    feeds = [
+        Feed(engine, persona, seed=seed, level=level, fps=fps, motion_dim=motion_dim)
+        for seed in seeds
+    ]
+    end = feeds[0].grid.end(frames + shape.shift_frames + shape.block_frames)
+    made: list[np.ndarray] = []
+    for feed in feeds:
+        feed.hear(np.pad(audio, (0, max(end - len(audio), 0))))
+    while feeds[0].frame < frames:
+        works = [work for feed in feeds if (work := feed.take()) is not None]
+        answers = advance_together(engine, works)
+        given = [feed.give(*answer) for feed, answer in zip(feeds, answers, strict=True)]
+        made.append(np.stack(given))
+    return np.concatenate(made, axis=1)[:, :frames]
+
+
+def advance_together(
+    engine: StreamingEngine, works: Sequence[Work]
+) -> list[tuple[np.ndarray, StreamState]]:
+    """Compute blocks of several streams in one call."""
+    voices = [work.persona for work in works]
+    persona = None if voices[0] is None else np.concatenate([v for v in voices if v is not None])
+    motion, state = engine.advance(
+        np.concatenate([work.windows for work in works]),
+        persona,
+        np.concatenate([work.noise for work in works]),
+        {name: np.concatenate([work.state[name] for work in works]) for name in works[0].state},
+    )
+    rows = [slice(i, i + 1) for i in range(len(works))]
+    return [(motion[at], {name: value[at] for name, value in state.items()}) for at in rows]
+
+
+@dataclass(kw_only=True)
+class MotionStream:
+    """One voice in, one face out.
+
+    Attributes:
+        engine: Its networks.
+        persona: Personalized embedding (1 E), or None.
+        fps: Motion frames per second.
+        motion_dim: Channels D.
+        seed: Seed of the motion that speech leaves open.
+        level: Scale of the noise.
+        rotations: Channels that are not blendshape weights and so are not clamped to [0, 1];
+            None clamps nothing.
+    """
+
+    engine: StreamingEngine
+    persona: np.ndarray | None
+    fps: float
+    motion_dim: int
+    seed: int = 0
+    level: float = 1.0
+    rotations: Sequence[int] | None = None
+    _resampler: Any = field(default=None, init=False)
+    _rate_hz: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.reset()
+
+    @property
+    def delay_s(self) -> float:
+        """Sound after a frame's time that must be heard before the frame can be made."""
+        shape = self.engine.stream
+        waits = WindowGrid(self.fps, shape.per_frame).reach_s()
+        return max((shape.shift_frames + shape.block_frames - 1) / self.fps + waits, 0.0)
+
+    @property
+    def latency_frames(self) -> int:
+        """The same in whole frames."""
+        return int(np.ceil(self.delay_s * self.fps - 1e-9))
+
+    def reset(self) -> None:
+        """Forget everything that was heard."""
+        self._feed = Feed(
+            self.engine, self.persona, seed=self.seed, level=self.level, fps=self.fps,
+            motion_dim=self.motion_dim,
+        )  # fmt: skip
+        self._resampler, self._rate_hz = None, 0
+
+    def push(self, pcm: Float[np.ndarray, " N"], sample_rate: int = SAMPLE_RATE_HZ) -> Frames:
+        """Hear a piece of mono audio of any length in [-1, 1]; return the frames it completes.
+
+        Raises:
+            UserError: The audio is not mono and finite, or its rate changed or cannot be used.
+        """
+        pcm = np.asarray(pcm, np.float32)
+        if pcm.ndim != 1 or not np.isfinite(pcm).all():
+            raise UserError(
+                f"a stream takes finite mono samples (N,), not shape {pcm.shape}; mix channels down"
+            )
+        self._feed.hear(self._at_16_khz(pcm, sample_rate, last=False))
+        return self._run()
+
+    def flush(self) -> Frames:
+        """End the sound: return the frames still held back, and start anew with the next push."""
+        if self._resampler is not None:
+            rest = self._at_16_khz(np.zeros(0, np.float32), self._rate_hz, last=True)
+            self._feed.hear(rest)
+        feed = self._feed
+        if not feed.heard:
+            return self._frames([], 0)
+        whole, first = frames_for(feed.heard, self.fps), max(feed.frame, 0)
+        end = feed.grid.end(
+            whole + self.engine.stream.shift_frames + self.engine.stream.block_frames
+        )
+        feed.hear(np.zeros(max(end - feed.heard, 0), np.float32))
+        rest = self._run()
+        self.reset()
+        keep = max(whole - first, 0)
+        return Frames(values=rest.values[:keep], times_s=rest.times_s[:keep])
+
+    def _run(self) -> Frames:
+        first, made = max(self._feed.frame, 0), []
+        while (work := self._feed.take()) is not None:
+            made.append(self._feed.give(*advance_together(self.engine, [work])[0]))
+        return self._frames(made, first)
+
+    def _frames(self, made: list[np.ndarray], first: int) -> Frames:
+        values = np.concatenate([np.zeros((0, self.motion_dim), np.float32), *made])
+        if self.rotations is not None:
+            shapes = np.setdiff1d(np.arange(self.motion_dim), self.rotations)
+            values[:, shapes] = values[:, shapes].clip(0.0, 1.0)
+        return Frames(values=values, times_s=(first + np.arange(len(values))) / self.fps)
+
+    def _at_16_khz(self, pcm: np.ndarray, rate_hz: int, *, last: bool) -> np.ndarray:
+        if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:
+            raise UserError(
+                f"sample_rate={rate_hz} is outside {RATES_HZ[0]} to {RATES_HZ[1]}; "
+                "pass the rate of the samples in Hz"
+            )
+        if self._rate_hz and rate_hz != self._rate_hz:
+            raise UserError(
+                f"sample_rate={rate_hz} after {self._rate_hz}: a stream has one rate; "
+                "call reset() or open another stream"
+            )
+        self._rate_hz = rate_hz
+        if rate_hz == SAMPLE_RATE_HZ:
+            return pcm
+        if self._resampler is None:
+            import soxr
+
+            self._resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32")
+        return self._resampler.resample_chunk(pcm, last=last)

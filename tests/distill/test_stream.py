@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+import torch
+
+from distill.audio.frames import frames_for
+from distill.engines.eager import EagerStreamEngine
+from distill.errors import UserError
+from distill.stream import MotionStream, generate
+from students.stream import build
+
+D, E, FPS = 7, 6, 30.0
+
+
+@pytest.fixture(scope="module", params=[(0, 1), (40, 1), (80, 2), (160, 3)], ids=str)
+def engine(request):
+    lookahead_ms, block_frames = request.param
+    torch.manual_seed(1)
+    model = build(
+        width=12, blocks=2, kernel=4, expansion=2, head_blocks=2, block_frames=block_frames,
+        history_frames=5, lookahead_ms=lookahead_ms, fps=FPS, motion_dim=D, cond_dim=8,
+        persona_in=E, hidden=(0, 1),
+        audio={"name": "mel", "width": 12, "blocks": 2, "per_frame": 2},
+    )  # fmt: skip
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return EagerStreamEngine(model.eval(), None, torch.zeros(D), torch.ones(D), 0, steps=2)
+
+
+@pytest.fixture(scope="module")
+def audio():
+    rng = np.random.default_rng(0)
+    return (0.1 * rng.standard_normal(16_001)).astype(np.float32)
+
+
+PERSONA = np.ones((1, E), np.float32)
+
+
+def open_stream(engine):
+    return MotionStream(engine=engine, persona=PERSONA, fps=FPS, motion_dim=D, seed=3)
+
+
+def pieces(audio, sizes, **options):
+    start = 0
+    for size in sizes:
+        yield audio[start : start + size]
+        start += size
+    yield audio[start:]
+
+
+def streamed(stream, chunks, sample_rate=16_000):
+    found = [stream.push(chunk, sample_rate) for chunk in chunks] + [stream.flush()]
+    return (np.concatenate([f.values for f in found]), np.concatenate([f.times_s for f in found]))
+
+
+def test_any_cut_of_the_sound_gives_the_same_bits_as_the_whole_file(engine, audio):
+    rng = np.random.default_rng(1)
+    whole = generate(
+        engine, audio, PERSONA, seeds=(3,), level=1.0, fps=FPS, motion_dim=D
+    )[0]  # fmt: skip
+    assert len(whole) == frames_for(len(audio), FPS)
+    for sizes in ([], [1] * 600, rng.integers(1, 900, 30), [533] * 20, [0, 7, 0, 5000]):
+        values, times_s = streamed(open_stream(engine), pieces(audio, sizes))
+        np.testing.assert_array_equal(values, whole)
+        np.testing.assert_array_equal(times_s, np.arange(len(whole)) / FPS)
+
+
+def test_a_frame_waits_for_its_delay_and_no_longer(engine, audio):
+    stream = open_stream(engine)
+    heard = made = 0
+    for size in [160] * 100:
+        heard += size
+        made += len(stream.push(audio[heard - size : heard]).values)
+        due = (heard / 16_000 - stream.delay_s) * FPS
+        assert (
+            due - engine.stream.block_frames
+            < made
+            <= heard / 16_000 * FPS + 2 - min(engine.stream.shift_frames, 0)
+        )
+        assert made >= int(heard / 16_000 * FPS) - stream.latency_frames
+
+
+def test_another_rate_is_cut_alike_too(engine, audio):
+    rng = np.random.default_rng(2)
+    whole, _ = streamed(open_stream(engine), [audio], 48_000)
+    cut, _ = streamed(open_stream(engine), pieces(audio, rng.integers(1, 700, 20)), 48_000)
+    np.testing.assert_allclose(cut, whole, atol=1e-5)
+    assert len(whole) == pytest.approx(len(audio) / 48_000 * FPS, abs=1)
+
+
+def test_memory_and_state_do_not_grow(engine, audio):
+    stream = open_stream(engine)
+    stream.push(audio)
+    sizes = {name: value.shape for name, value in stream._feed.state.items()}
+    for _ in range(5):
+        stream.push(audio)
+    assert {name: value.shape for name, value in stream._feed.state.items()} == sizes
+    assert len(stream._feed._kept) < 4000
+
+
+def test_reset_and_flush_forget(engine, audio):
+    stream = open_stream(engine)
+    first, _ = streamed(stream, [audio])
+    again, _ = streamed(stream, [audio])
+    np.testing.assert_array_equal(again, first)
+    stream.push(audio[:5000])
+    stream.reset()
+    np.testing.assert_array_equal(streamed(stream, [audio])[0], first)
+    assert len(stream.flush().values) == 0
+
+
+def test_what_cannot_be_heard_is_refused(engine, audio):
+    stream = open_stream(engine)
+    with pytest.raises(UserError, match="mono"):
+        stream.push(np.zeros((5, 2), np.float32))
+    with pytest.raises(UserError, match="finite"):
+        stream.push(np.array([np.nan], np.float32))
+    with pytest.raises(UserError, match="outside 4000"):
+        stream.push(audio, 10)
+    stream.push(audio[:100], 48_000)
+    with pytest.raises(UserError, match="has one rate"):
+        stream.push(audio[:100], 44_100)
