@@ -22,8 +22,8 @@ def framing(mel: LogMel) -> ModelProto:
     spread = -(-(mel.grid.first[-1] + FFT_SAMPLES) // mel.grid.period)
     numbers = {
         "zero": 0, "one": 1, "two": 2, "per_s": per_s, "whole_s": whole_s, "up": whole_s - 1,
-        "per_frame": mel.per_frame, "together": len(mel.grid.first), "most": len(mel.grid.first) - 1,
-        "beyond": spread - 1, "period": mel.grid.period,
+        "per_frame": mel.per_frame, "period": mel.grid.period, "beyond": spread - 1,
+        "together": len(mel.grid.first), "most": len(mel.grid.first) - 1,
         **{f"row_{i}": i for i in range(spread)},
         **{f"start_{i}": start for i, start in enumerate(mel.grid.first)},
         **{f"stop_{i}": start + FFT_SAMPLES for i, start in enumerate(mel.grid.first)},

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from distill.diffusion.parameterization import expand
-from distill.diffusion.sampling import predict_x0
+from distill.diffusion.sampling import block_sample, predict_x0
 from distill.face.space import MotionSpace
-from distill.protocols import Denoiser
+from distill.protocols import BlockDenoiser, Denoiser
 from distill.training.losses import LossWeights, MotionLoss
 from distill.training.objective import Objective
 from distill.types import Batch, Conditions
@@ -33,6 +33,8 @@ def first_step(model: Denoiser, batch: Batch, *, seed: int) -> Float[Tensor, "B 
     x = batch.motion
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)).to(x)
     cond = model.prepare(batch.cond, x.shape[1])
+    if isinstance(model, BlockDenoiser):
+        return block_sample(model, noise, cond, [(1.0, 0.0)])
     return predict_x0(model, noise, torch.ones(len(x)).to(x), cond)
 
 

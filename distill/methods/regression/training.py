@@ -11,6 +11,7 @@ from torch import Tensor
 
 from distill.diffusion.sampling import predict_x0
 from distill.face.space import MotionSpace
+from distill.methods.history import HistoryMix, looking_back, mixed_motion
 from distill.protocols import Denoiser
 from distill.training.losses import LossWeights, MotionLoss
 from distill.training.objective import Objective
@@ -38,7 +39,7 @@ class RegressionTraining(Objective):
         optimizer: Mapping[str, Any],
     ):
         super().__init__(model, optimizer)
-        self.loss = MotionLoss(space, losses)
+        self.loss, self.mix = MotionLoss(space, losses), HistoryMix()
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Predict motion from audio and persona alone."""
@@ -53,4 +54,6 @@ class RegressionTraining(Objective):
     def _predict(self, batch: Batch) -> Tensor:
         x = batch.motion
         cond = self.model.prepare(batch.cond, x.shape[1])
-        return predict_x0(self.model, torch.zeros_like(x), torch.ones(len(x)).to(x), cond)
+        z, t = torch.zeros_like(x), torch.ones(len(x)).to(x)
+        shared = mixed_motion(self.model, cond, x, z, t, self.mix) if self.training else x
+        return predict_x0(self.model, z, t, looking_back(self.model, cond, shared))
