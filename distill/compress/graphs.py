@@ -15,8 +15,9 @@ from torch.export import Dim
 from distill.audio.mel import FFT_SAMPLES, LogMel
 from distill.compress.framing import OPSET, chain, framing
 from distill.compress.tidy import quiet
-from distill.diffusion.sampling import ddim_step, predict_x0
+from distill.diffusion.sampling import unrolled_sample
 from distill.diffusion.schedule import step_grid
+from distill.engines.eager import EagerStreamEngine
 from distill.engines.onnx import VOICE_BLOCK_SAMPLES
 from distill.errors import UserError
 from distill.protocols import Denoiser, PersonaEmbedder
@@ -59,16 +60,11 @@ class Moving(nn.Module):
         noise: Float[Tensor, "B F D"],
         persona: Float[Tensor, "1 E"] | None = None,
     ) -> Float[Tensor, "B F D"]:
-        """Sample with DDIM; times have one row, so that what follows from them is constant."""
+        """Sample with DDIM."""
         adapted = self.denoiser.prepare(Conditions(persona=persona), noise.shape[1]).persona
         cond = Conditions(audio=features, persona=adapted)
-        z = x0 = noise
-        for now, then in self.grid:
-            t, s = noise.new_tensor([now]), noise.new_tensor([then])
-            x0 = predict_x0(self.denoiser, z, t, cond)
-            if then > 0:
-                z = ddim_step(z, x0, t, s, self.denoiser.schedule)
-        return x0 * self.std + self.mean
+        motion = unrolled_sample(self.denoiser, noise, cond, self.grid)
+        return motion * self.std + self.mean
 
 
 class Voice(nn.Module):
@@ -137,6 +133,28 @@ def model_graphs(
     }  # fmt: skip
 
 
+def stream_graph(engine: EagerStreamEngine, persona_in: int | None) -> ModelProto:
+    """Return one block of a stream, `Streaming`, with its memory as inputs and outputs.
+
+    Memory of input `x` comes out as `x_next`; rows are dynamic, so streams can be batched.
+    """
+    rows = Dim("rows", min=2, max=_MOST_ROWS)
+    shape, state = engine.stream, engine.begin(2)
+    windows = torch.randn(2, shape.block_frames * shape.per_frame, FFT_SAMPLES)
+    history = torch.from_numpy(state["history"])
+    heard = [torch.from_numpy(value) for name, value in state.items() if name != "history"]
+    noise = torch.randn(2, shape.block_frames, history.shape[2])
+    inputs: dict[str, tuple[Any, Any]] = {
+        "windows": (windows, {0: rows}),
+        "noise": (noise, {0: rows}),
+    }
+    if persona_in is not None:
+        inputs["persona"] = (torch.randn(2, persona_in), {0: rows})
+    inputs["history"] = (history, {0: rows})
+    inputs["heard"] = (heard, [{0: rows} for _ in heard])
+    return trace(engine.streaming, inputs, ["motion", *(f"{name}_next" for name in state)])
+
+
 def persona_graphs(embedder: PersonaEmbedder) -> dict[str, ModelProto]:
     """Return `voice` (waveform to identity and emotion) and `fusion` of a personalizer."""
     frames = Dim("frames", min=1, max=_LONGEST_FRAMES)
@@ -161,15 +179,23 @@ def symbolic_sizes() -> Iterator[None]:
 
 
 def trace(
-    module: nn.Module, inputs: Mapping[str, tuple[Tensor, dict[int, Any]]], outputs: Sequence[str]
+    module: nn.Module, inputs: Mapping[str, tuple[Any, Any]], outputs: Sequence[str]
 ) -> ModelProto:
-    """Return a module as an ONNX model whose named inputs have the dynamic axes given."""
+    """Return a module as an ONNX model whose named inputs have the dynamic axes given.
+
+    An input is a tensor with its axes, or a list of tensors with a list of them; entry i of a list
+    called `x` is named `x_i`.
+    """
+    names = []
+    for name, (example, _) in inputs.items():
+        several = isinstance(example, list)
+        names += [f"{name}_{i}" for i in range(len(example))] if several else [name]
     with quiet(), symbolic_sizes():
         program = torch.onnx.export(
             module.eval(),
             kwargs={name: example for name, (example, _) in inputs.items()},
             dynamic_shapes={name: axes for name, (_, axes) in inputs.items()},
-            input_names=list(inputs),
+            input_names=names,
             output_names=list(outputs),
             opset_version=OPSET,
             dynamo=True,

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ from safetensors.numpy import save_file
 from distill.audio.frames import frames_for
 from distill.compress import FP16, INT8
 from distill.compress.framing import OPSET
-from distill.compress.graphs import model_graphs, persona_graphs
+from distill.compress.graphs import model_graphs, persona_graphs, stream_graph
 from distill.compress.parity import Parity, Sample, compare
 from distill.compress.quantize import SCHEMES, quantize
 from distill.compress.tidy import strip, tidy
 from distill.compress.timing import milliseconds
-from distill.engines.eager import EagerEngine
+from distill.engines.eager import EagerEngine, EagerStreamEngine
 from distill.engines.onnx import WEIGHTS_ONLY
 from distill.errors import UserError
 from distill.folder import BANK, CONFIG, WEIGHTS, file_digest
@@ -108,7 +108,8 @@ def export(source: Path, form: str, out: Path, trial: Trial, *, force: bool = Fa
             found = [judge(reference, work, "torch", trial)]
         else:
             graphs, found = _graphs(reference), []
-            for scheme in SCHEMES if form == INT8 else ("",):
+            schemes = SCHEMES if "model" in graphs else (WEIGHTS_ONLY,)
+            for scheme in schemes if form == INT8 else ("",):
                 folder = work / (scheme or "float")
                 _write_onnx(source, reference, graphs, scheme, folder, trial)
                 found.append(judge(reference, folder, "onnx", trial))
@@ -160,13 +161,17 @@ def _graphs(reference: Talker) -> dict[str, ModelProto]:
             "unrolled into a graph; export a student of fewer steps"
         )
     embedder = None if reference.bank is None else engine.embedder
-    graphs = model_graphs(
-        engine.denoiser,
-        steps=reference.steps,
-        mean=engine.mean,
-        std=engine.std,
-        persona_in=None if embedder is None else embedder.embed_dim,
-    )
+    persona_in = None if embedder is None else embedder.embed_dim
+    if isinstance(engine, EagerStreamEngine):
+        graphs = {"stream": stream_graph(engine, persona_in)}
+    else:
+        graphs = model_graphs(
+            engine.denoiser,
+            steps=reference.steps,
+            mean=engine.mean,
+            std=engine.std,
+            persona_in=persona_in,
+        )
     if embedder is not None:
         graphs |= persona_graphs(embedder)
     return {role: tidy(graph) for role, graph in graphs.items()}
@@ -188,7 +193,7 @@ def _write_onnx(
         made.CopyFrom(graph)
         if scheme:
             whole = role in ("model", "encoder", "denoiser")
-            feeds = _feeds(reference, trial.calibration, graphs["encoder"], role)
+            feeds = _feeds(reference, trial.calibration, graphs["encoder"], role) if whole else ()
             made = quantize(graph, scheme if whole else WEIGHTS_ONLY, feeds)
         strip(made)
         onnx.helper.set_model_props(made, _properties(reference, scheme))
@@ -208,6 +213,15 @@ def _write_onnx(
         "params": reference.params,
         "files": files,
     }
+    if isinstance(reference.engine, EagerStreamEngine):
+        memory = reference.engine.begin(1)
+        config["onnx"]["stream"] = {
+            "shape": asdict(reference.engine.stream),
+            "memory": {
+                name: {"shape": list(value.shape[1:]), "fill": float(value.flat[0])}
+                for name, value in memory.items()
+            },
+        }
     write_json(folder / CONFIG, config)
 
 

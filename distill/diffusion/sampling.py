@@ -71,12 +71,27 @@ def ddim_sample(
     grid: Sequence[tuple[float, float]],
 ) -> Float[Tensor, "B F D"]:
     """Sample with DDIM along `grid` under prepared conditions; the last x0 is returned."""
+    return unrolled_sample(model, noise, cond, grid, rows=len(noise))
+
+
+def unrolled_sample(
+    model: Denoiser,
+    noise: Float[Tensor, "B F D"],
+    cond: Conditions,
+    grid: Sequence[tuple[float, float]],
+    *,
+    rows: int = 1,
+) -> Float[Tensor, "B F D"]:
+    """Do the same in operations that can be traced.
+
+    Times have `rows` rows; with one, what follows from them alone is constant in a graph.
+    """
     z = x0 = noise
-    for t, s in grid:
-        t_b, s_b = noise.new_full((len(z),), t), noise.new_full((len(z),), s)
-        x0 = predict_x0(model, z, t_b, cond)
-        if s > 0:
-            z = ddim_step(z, x0, t_b, s_b, model.schedule)
+    for now, then in grid:
+        t, s = noise.new_full((rows,), now), noise.new_full((rows,), then)
+        x0 = predict_x0(model, z, t, cond)
+        if then > 0:
+            z = ddim_step(z, x0, t, s, model.schedule)
     return x0
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from distill.artifact import load_artifact
 from distill.audio.encoders import MelEncoder
 from distill.diffusion.guidance import GuidedDenoiser
-from distill.diffusion.sampling import ddim_sample
+from distill.diffusion.sampling import ddim_sample, unrolled_sample
 from distill.diffusion.schedule import step_grid
 from distill.engines.engine import StreamShape, StreamState
 from distill.errors import UserError
@@ -105,7 +105,8 @@ class EagerStreamEngine(EagerEngine):
         steps: int,
     ) -> None:
         super().__init__(denoiser, embedder, mean, std, file_bytes)
-        self.block, self.grid = denoiser, step_grid(steps)
+        self.block = denoiser
+        self.streaming = Streaming(denoiser, step_grid(steps), mean, std)
         mel = cast(MelEncoder, denoiser.encoder).mel
         self.stream = StreamShape(
             block_frames=denoiser.block_frames,
@@ -129,12 +130,15 @@ class EagerStreamEngine(EagerEngine):
         state: StreamState,
     ) -> tuple[Float[np.ndarray, "B K D"], StreamState]:
         """Hear the next windows, make the next block of motion, remember."""
-        streaming = Streaming(self.block, self.grid, self.mean, self.std)
-        raw = None if persona is None else torch.from_numpy(persona)
         arrays = {name: torch.from_numpy(value) for name, value in state.items()}
-        history, heard = arrays.pop("history"), tuple(arrays.values())
-        found = streaming(torch.from_numpy(windows), torch.from_numpy(noise), raw, history, heard)
-        motion, history, heard = found
+        history, heard = arrays.pop("history"), list(arrays.values())
+        motion, history, *heard = self.streaming(
+            torch.from_numpy(windows),
+            torch.from_numpy(noise),
+            history=history,
+            heard=heard,
+            persona=None if persona is None else torch.from_numpy(persona),
+        )
         kept = {f"heard_{i}": value.numpy() for i, value in enumerate(heard)}
         return motion.numpy(), {"history": history.numpy(), **kept}
 
@@ -157,17 +161,18 @@ class Streaming(nn.Module):
         self,
         windows: Float[Tensor, "B N L"],
         noise: Float[Tensor, "B K D"],
-        persona: Float[Tensor, "B E"] | None,
         history: Float[Tensor, "B H D"],
-        heard: tuple[Tensor, ...],
-    ) -> tuple[Float[Tensor, "B K D"], Float[Tensor, "B H D"], tuple[Tensor, ...]]:
-        """Return motion in rig units, and the memory after it."""
+        heard: list[Tensor],
+        persona: Float[Tensor, "B E"] | None = None,
+    ) -> tuple[Tensor, ...]:
+        """Return motion in rig units (B K D), then the memory after it, history first."""
         adapted = self.model.prepare(Conditions(persona=persona), noise.shape[1]).persona
-        features, heard = self.model.listen(windows, adapted, heard)
+        features, after = self.model.listen(windows, adapted, tuple(heard))
         cond = Conditions(audio=features, persona=adapted, history=history)
-        made = ddim_sample(self.model, noise, cond, self.grid)
+        rows = 1 if torch.compiler.is_exporting() else len(noise)
+        made = unrolled_sample(self.model, noise, cond, self.grid, rows=rows)
         history = torch.cat([history, made], dim=1)[:, made.shape[1] :]
-        return made * self.std + self.mean, history, heard
+        return made * self.std + self.mean, history, *after
 
 
 def _tensor(values: np.ndarray) -> Tensor:

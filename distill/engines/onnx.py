@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from distill.engines.engine import StreamShape, StreamState
 from distill.errors import UserError
 from distill.folder import check_digest
 from distill.persona import VoiceEmbedder
 
 VOICE_BLOCK_SAMPLES = 640
 """The graph `voice` takes audio of a multiple of this length; silence is added."""
-RUN_FILES = ("model", "voice", "fusion", "bank")
-"""What this engine needs of an export; `encoder` and `denoiser` are there for streaming."""
+RUN_FILES = ("model", "stream", "voice", "fusion", "bank")
+"""What running an export needs; `encoder` and `denoiser` are for programs of other people."""
 WEIGHTS_ONLY = "weights"
 """Scheme of int8 files that compute in float: their weights are widened once, at load."""
 
@@ -69,6 +70,34 @@ class OnnxEngine(VoiceEmbedder):
         return self._sessions[role].run(None, arrays)
 
 
+class OnnxStreamEngine(OnnxEngine):
+    """The graphs of an exported streaming model."""
+
+    def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
+        super().__init__(folder, config)
+        self.memory: dict[str, Any] = self.onnx["stream"]["memory"]
+        self.stream = StreamShape(**self.onnx["stream"]["shape"])
+
+    def begin(self, rows: int) -> StreamState:
+        """Return the memory of streams that have heard nothing."""
+        return {
+            name: np.full((rows, *start["shape"]), start["fill"], np.float32)
+            for name, start in self.memory.items()
+        }
+
+    def advance(
+        self,
+        windows: Float[np.ndarray, "B N L"],
+        persona: Float[np.ndarray, "B E"] | None,
+        noise: Float[np.ndarray, "B K D"],
+        state: StreamState,
+    ) -> tuple[Float[np.ndarray, "B K D"], StreamState]:
+        """Hear the next windows, make the next block of motion, remember."""
+        feeds = {} if persona is None else {"persona": persona}
+        motion, *after = self._run("stream", windows=windows, noise=noise, **feeds, **state)
+        return motion, dict(zip(state, after, strict=True))
+
+
 def open_session(path: Path, widen: bool = False) -> Any:
     """Open a graph on the CPU, on `OMP_NUM_THREADS` threads where that is set.
 
@@ -108,4 +137,5 @@ def open_onnx(folder: Path, config: Mapping[str, Any]) -> OnnxEngine:
             f"{folder} has no ONNX files; run `python -m distill.export {folder} --to onnx-int8` "
             "and load the folder that this names"
         )
-    return OnnxEngine(Path(folder), config)
+    kind = OnnxStreamEngine if "stream" in config["onnx"] else OnnxEngine
+    return kind(Path(folder), config)
