@@ -23,9 +23,9 @@ class SyncMetric(FaceMetric):
         self.fps = fps
 
     @classmethod
-    def build(cls, context: FaceContext) -> "SyncMetric":
-        """Measure at the corpus's frame rate."""
-        return cls(context.fps)
+    def build(cls, context: FaceContext) -> "SyncMetric | None":
+        """Measure at the corpus's frame rate, where the rig has lips that face each other."""
+        return cls(context.fps) if len(context.lip_pairs) else None
 
     def observe(self, seen: Observation) -> None:
         """Look at the generated lip gap and the audio."""

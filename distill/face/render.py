@@ -56,7 +56,7 @@ def render_frames(
 ) -> Iterator[np.ndarray]:
     """Draw every frame of raw motion as uint8 (H W 3); `size` is (width, height) in pixels.
 
-    Head rotation is applied; memory stays flat however long the motion is.
+    Head rotation, of rigs that have one, is applied; memory stays flat however long the motion is.
     """
     canvas, camera = Canvas(_background(*size)), _camera(rig)
     triangles = rig.triangles.cpu().numpy().astype(np.int32)
@@ -67,9 +67,11 @@ def render_frames(
     for start in range(0, len(motion), 32):
         chunk = motion[start : start + 32]
         with torch.no_grad():
-            vertices = rig.to_vertices(chunk.to(rig.neutral)).float().cpu() - pivot
-            turned = vertices @ head_rotation(chunk.float().cpu()[:, head]).mT + pivot
-        for points in turned.numpy():
+            vertices = rig.to_vertices(chunk.to(rig.neutral)).float().cpu()
+            if len(head):
+                turn = head_rotation(chunk.float().cpu()[:, head])
+                vertices = (vertices - pivot) @ turn.mT + pivot
+        for points in vertices.numpy():
             yield canvas.draw(points, triangles, colors, camera, FIELD_OF_VIEW_RAD)
 
 

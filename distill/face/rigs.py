@@ -20,8 +20,15 @@ def _ict(**kwargs: Any) -> Rig:
     return build_rig(**kwargs)
 
 
-RIGS: dict[str, Callable[..., Rig]] = {"arkit": _arkit, "ict": _ict}
-"""Builders by name: `arkit` is made by code, `ict` needs the user's copy of ICT-FaceKit."""
+def _landmarks(**kwargs: Any) -> Rig:
+    from distill.face.landmarks import build_rig
+
+    return build_rig(**kwargs)
+
+
+RIGS: dict[str, Callable[..., Rig]] = {"arkit": _arkit, "ict": _ict, "landmarks": _landmarks}
+"""Builders by name: `arkit` and `landmarks` are made by code, `ict` needs the user's copy of
+ICT-FaceKit."""
 
 
 def load_rig(name: str, **kwargs: Any) -> Rig:

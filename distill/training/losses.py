@@ -1,6 +1,6 @@
 """Losses on motion: normalized channels, vertices with extra weight on lips, and velocity."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -56,6 +56,7 @@ class MotionLoss(nn.Module):
 
     Vertex terms are mean squared distances divided by the variance that the training motion
     gives the same vertices, so that a face at the training mean scores about one in each term.
+    A term whose vertices the rig lacks (the upper face of a lip contour) is left out.
 
     Args:
         space: Motion space; its rig shapes the vertices.
@@ -64,8 +65,11 @@ class MotionLoss(nn.Module):
 
     def __init__(self, space: MotionSpace, weights: LossWeights):
         super().__init__()
-        self.space, self.weights = space, weights
-        self.regions = {"lips": thinned(space.rig.lips), "upper": thinned(space.rig.upper)}
+        regions = {"lips": space.rig.lips, "upper": space.rig.upper}
+        needed = regions | {"gap": space.rig.lip_pairs}
+        absent = {name: 0.0 for name, index in needed.items() if not len(index)}
+        self.space, self.weights = space, replace(weights, **absent)
+        self.regions = {name: thinned(index) for name, index in regions.items() if len(index)}
         self.scales = {name: self._variance(index) for name, index in self.regions.items()}
         spread = space.lip_gap_mm(space.mean + torch.diag(space.std))
         center = space.lip_gap_mm(space.mean[None])
