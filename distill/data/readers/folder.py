@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from distill.audio.containers import header_seconds
+from distill.audio.decode import load_audio
 from distill.audio.frames import exact_fps, sample_at
 from distill.errors import UserError
 from distill.types import Clip, Recording
+from distill.units import SAMPLE_RATE_HZ
 
 SOUND = (".wav", ".flac", ".m4a", ".mp3", ".aac", ".ogg", ".opus", ".mov", ".mp4")
 """Endings of files that hold sound, those without loss first."""
@@ -97,11 +100,18 @@ def together(
     audio: Float[np.ndarray, " S"], motion: Float[np.ndarray, "F D"], fps: float
 ) -> Recording:
     """Return the stretch that both audio and motion cover."""
-    frames = min(len(motion), int(len(audio) * exact_fps(fps) // 16_000))
+    frames = min(len(motion), int(len(audio) * exact_fps(fps) // SAMPLE_RATE_HZ))
     return Recording(
         audio=audio[: sample_at(frames, fps)],
         motion=np.ascontiguousarray(motion[:frames], np.float32),
     )
+
+
+def frames_of_both(frames: int, sound: Path, fps: float) -> int:
+    """Return how many of the motion's frames a sound file covers, without decoding it."""
+    seconds = header_seconds(sound)
+    samples = len(load_audio(sound)) if seconds is None else round(seconds * SAMPLE_RATE_HZ)
+    return min(frames, int(samples * exact_fps(fps) // SAMPLE_RATE_HZ))
 
 
 def require_pairs(
