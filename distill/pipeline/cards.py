@@ -34,7 +34,7 @@ def card(folder: Path, name: str, rows: Mapping[str, Any], results: Mapping[str,
         [
             f"# {name}",
             "",
-            "Speech-driven 3D facial animation: audio in, "
+            "Speech-driven facial animation: audio in, "
             f"{len(config['channels'])} animation curves at {config['fps']:g} fps out.",
             "",
             "## What it is",

@@ -15,8 +15,10 @@ from distill.face.names import LANDMARK_CHANNELS
 from distill.face.render import render_image
 from distill.face.rigs import load_rig
 from distill.face.space import MotionSpace
+from distill.pipeline.build import build_enhancer
 from distill.protocols import Rig
 from distill.training.losses import LossWeights, MotionLoss
+from tests.toys import toy_space, toy_student, toy_teacher
 
 
 def space() -> MotionSpace:
@@ -90,6 +92,12 @@ def test_losses_leave_out_the_face_that_is_not_there_and_stay_finite():
     assert set(terms) == {"x0", "lips", "gap", "velocity", "posture"}
     torch.stack(list(terms.values())).sum().backward()
     assert made.grad is not None and made.grad.isfinite().all()
+
+
+def test_no_persona_is_contrasted_with_an_upper_face_that_is_not_there():
+    config = {"distill": {"weights": {"pc": 0.02}}}
+    assert build_enhancer(config, space(), toy_teacher(), toy_student()) is None
+    assert build_enhancer(config, toy_space(), toy_teacher(), toy_student()) is not None
 
 
 def test_upper_face_and_millimetres_are_not_measured():
