@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.data.pickles import Foreign, read_pickle, unpickle
+from distill.pickles import Foreign, parse_pickle, read_pickle
 from distill.errors import UserError
 
 FACE = np.arange(12, dtype="<f4").reshape(4, 3) + 200.5
@@ -34,7 +34,7 @@ def test_a_table_of_python_2_opens_with_latin1_names_and_arrays():
     table = b"\x80\x02}" + old_string(b"Jos\xe9") + old_array(FACE) + b"s."
     with pytest.raises(UnicodeDecodeError):
         pickle.loads(table)
-    opened = unpickle(table, "templates.pkl")
+    opened = parse_pickle(table, "templates.pkl")
     assert list(opened) == ["José"]
     assert isinstance(opened["José"], np.ndarray) and opened["José"].dtype == np.float32
     np.testing.assert_array_equal(opened["José"], FACE)
@@ -47,7 +47,7 @@ def test_text_protocol_of_python_2_opens():
         b"(I1\n(I2\ntcnumpy\ndtype\n(S'f4'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb"
         b"I00\nS'" + raw + b"'\ntbs."
     )
-    np.testing.assert_array_equal(unpickle(table, "t")["F2"], [1.5, -2.25])
+    np.testing.assert_array_equal(parse_pickle(table, "t")["F2"], [1.5, -2.25])
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -66,7 +66,7 @@ def test_text_protocol_of_python_2_opens():
     ids=lambda array: f"{array.dtype}{array.shape}",
 )
 def test_arrays_come_back_as_they_were(protocol, array):
-    opened = unpickle(pickle.dumps({"a": array}, protocol), "t")["a"]
+    opened = parse_pickle(pickle.dumps({"a": array}, protocol), "t")["a"]
     assert opened.dtype.str[1:] == array.dtype.str[1:] and opened.shape == array.shape
     np.testing.assert_array_equal(opened, array)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(opened)), array)
@@ -79,12 +79,12 @@ def test_plain_containers_come_back_as_they_were(protocol):
         "b": b"\x00\xff", "o": OrderedDict(x=1, y=2), "n": np.float64(0.1), 3: "ü",
         "a": bytearray(b"ab"),
     }  # fmt: skip
-    assert unpickle(pickle.dumps(value, protocol), "t") == value
+    assert parse_pickle(pickle.dumps(value, protocol), "t") == value
 
 
 def test_an_object_of_flame_gives_its_state_and_its_class_is_not_imported():
     chumpy = b"\x80\x02ccopy_reg\n_reconstructor\n(cchumpy.ch\nCh\nc__builtin__\nobject\nNtR"
-    opened = unpickle(chumpy + b"}" + old_string(b"x") + old_array(FACE) + b"sb.", "flame.pkl")
+    opened = parse_pickle(chumpy + b"}" + old_string(b"x") + old_array(FACE) + b"sb.", "flame.pkl")
     assert isinstance(opened, Foreign) and "chumpy" not in sys.modules
     np.testing.assert_array_equal(opened.state["x"], FACE)
 
@@ -162,18 +162,18 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused(name):
     with pytest.raises(UserError):
-        unpickle(BOMBS[name], "templates.pkl")
+        parse_pickle(BOMBS[name], "templates.pkl")
 
 
 def test_honest_copies_pass():
-    assert len(unpickle(copies(3), "t")) == 3
+    assert len(parse_pickle(copies(3), "t")) == 3
 
 
 def test_every_truncation_is_refused(tmp_path):
     whole = pickle.dumps({"a": FACE, "b": [1, "x"]}, 2)
     for length in range(len(whole)):
         with pytest.raises(UserError, match="templates"):
-            unpickle(whole[:length], "templates.pkl")
+            parse_pickle(whole[:length], "templates.pkl")
     with pytest.raises(UserError, match="does not exist"):
         read_pickle(tmp_path / "templates.pkl")
 
@@ -186,6 +186,6 @@ def test_damage_never_shows_another_error():
         damaged = bytearray(whole)
         damaged[rng.integers(len(whole))] = rng.integers(256)
         try:
-            unpickle(bytes(damaged), "t")
+            parse_pickle(bytes(damaged), "t")
         except UserError:
             continue

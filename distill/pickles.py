@@ -42,6 +42,7 @@ class Foreign:
     state: dict[str, Any]
 
     def __new__(cls, *arguments: Any) -> "Foreign":
+        """Keep what it was called with."""
         made = super().__new__(cls)
         made.arguments, made.state = arguments, {}
         return made
@@ -208,10 +209,10 @@ def _next_instruction(stream: io.BytesIO) -> str:
     return code.name
 
 
-def unpickle(data: bytes, source: str) -> Any:
+def parse_pickle(data: bytes, name: str) -> Any:
     """Return what pickled bytes hold: numbers, text, containers, arrays, `Foreign` states.
 
-    Text of Python 2 is read as latin1, as the corpora of this field need; `source` is named when
+    Text of Python 2 is read as latin1, as the corpora of this field need; `name` is whose they are when
     the bytes are refused.
 
     Raises:
@@ -222,15 +223,15 @@ def unpickle(data: bytes, source: str) -> Any:
         return _Reader(data).load()
     except pickle.UnpicklingError as error:
         raise UserError(
-            f"{source} asks for {error}, which data never needs, and was not opened; "
+            f"{name} asks for {error}, which data never needs, and was not opened; "
             "get it from its publisher again"
         ) from error
     except Exception as error:  # damage shows itself as nearly any of them
-        raise UserError(f"{source} is no complete pickle ({error}); copy it again") from error
+        raise UserError(f"{name} is no complete pickle ({error}); copy it again") from error
 
 
 def read_pickle(path: Path) -> Any:
-    """Return what a pickle file holds, as `unpickle` does.
+    """Return what a pickle file holds, as `parse_pickle` does.
 
     Raises:
         UserError: No such file, too large, damaged, or it asks for anything but data.
@@ -240,4 +241,4 @@ def read_pickle(path: Path) -> Any:
         raise UserError(f"{path} does not exist; the corpus's layout names it")
     if path.stat().st_size > LARGEST_BYTES:
         raise UserError(f"{path} is over {LARGEST_BYTES:,} bytes, too large for a table")
-    return unpickle(path.read_bytes(), str(path))
+    return parse_pickle(path.read_bytes(), str(path))
