@@ -212,8 +212,8 @@ def _next_instruction(stream: io.BytesIO) -> str:
 def parse_pickle(data: bytes, name: str) -> Any:
     """Return what pickled bytes hold: numbers, text, containers, arrays, `Foreign` states.
 
-    Text of Python 2 is read as latin1, as the corpora of this field need; `name` is whose they are when
-    the bytes are refused.
+    Text of Python 2 is read as latin1, as the corpora of this field need; `name` is the file that
+    a refusal names.
 
     Raises:
         UserError: They are damaged or ask for anything else.

@@ -20,8 +20,15 @@ def _ict(**kwargs: Any) -> Rig:
     return build_rig(**kwargs)
 
 
-RIGS: dict[str, Callable[..., Rig]] = {"arkit": _arkit, "ict": _ict}
-"""Builders by name: `arkit` is made by code, `ict` needs the user's copy of ICT-FaceKit."""
+def _vertices(**kwargs: Any) -> Rig:
+    from distill.face.vertices import build_rig
+
+    return build_rig(**kwargs)
+
+
+RIGS: dict[str, Callable[..., Rig]] = {"arkit": _arkit, "ict": _ict, "vertices": _vertices}
+"""Builders by name: `arkit` is made by code, `ict` needs the user's copy of ICT-FaceKit,
+`vertices` a file made from a corpus."""
 
 
 def load_rig(name: str, **kwargs: Any) -> Rig:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.pickles import Foreign, parse_pickle, read_pickle
 from distill.errors import UserError
+from distill.pickles import Foreign, parse_pickle, read_pickle
 
 FACE = np.arange(12, dtype="<f4").reshape(4, 3) + 200.5
 

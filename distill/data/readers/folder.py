@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from distill.audio.decode import load_audio
 from distill.audio.frames import exact_fps, sample_at
 from distill.errors import UserError
 from distill.types import Clip, Recording
 
 SOUND = (".wav", ".flac", ".m4a", ".mp3", ".aac", ".ogg", ".opus", ".mov", ".mp4")
 """Endings of files that hold sound, those without loss first."""
+ENDS_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +104,39 @@ def together(
         audio=audio[: sample_at(frames, fps)],
         motion=np.ascontiguousarray(motion[:frames], np.float32),
     )
+
+
+def heard_samples(sound: Path) -> int:
+    """Return how many samples at 16 kHz a sound file has, from its header where that says it.
+
+    Raises:
+        UserError: It is no sound file.
+    """
+    import soundfile
+
+    try:
+        info = soundfile.info(str(sound))
+    except soundfile.LibsndfileError:
+        return len(load_audio(sound))
+    return round(info.frames * 16_000 / info.samplerate)
+
+
+def frames_of_both(frames: int, samples: int, was: float, now: float) -> int:
+    """Return how many frames at `now` motion (`frames` at `was`) and sound (at 16 kHz) cover."""
+    moved = len(at_rate(np.empty((frames, 0), np.float32), was, now))
+    return min(moved, int(samples * exact_fps(now) // 16_000))
+
+
+def fingerprint(paths: Iterable[Path]) -> str:
+    """Hash name, size, beginning and end of files: for corpora that take minutes to read whole."""
+    total = hashlib.sha256()
+    for path in paths:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            head = file.read(ENDS_BYTES)
+            file.seek(max(size - ENDS_BYTES, 0))
+            total.update(f"{path.name} {size} ".encode() + head + file.read(ENDS_BYTES))
+    return total.hexdigest()[:16]
 
 
 def require_pairs(
