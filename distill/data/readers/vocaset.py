@@ -1,4 +1,4 @@
-"""VOCASET (Cudeiro et al., CVPR 2019): 12 English speakers, 40 sentences each, scans fitted by FLAME.
+"""VOCASET (Cudeiro et al., CVPR 2019): 12 English speakers, 40 sentences each, by FLAME.
 
 Ask for it at voca.is.tue.mpg.de (register; the Max Planck licence for non-commercial research). It
 comes as one array of all frames; the layout read here is the one that the code of FaceFormer and
@@ -9,8 +9,8 @@ CodeTalker makes of it:
     templates.pkl                              {subject: (5023, 3)}, pickled by Python 2
 
 Every second frame is read: 30 fps. Splits are those of the papers: 8 speakers to train (sentences
-1 to 40), 2 to validate and 2 to test (sentences 21 to 40); nobody is in two of them, so `test` is of
-speakers never heard in training. A few sentences are missing in the published data. There are no
+1 to 40), 2 to validate and 2 to test (sentences 21 to 40); nobody is in two of them, so `test` is
+of speakers never heard in training. A few sentences are missing in the published data. There are no
 triangles and no lips in it: both come with FLAME and its masks (`distill.data basis --help`).
 """
 
