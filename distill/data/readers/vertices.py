@@ -47,17 +47,6 @@ Place = Callable[[str, str], tuple[str, str] | None]
 """(subject, sentence) -> (split, emotion); None leaves the sequence out."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class VertexCorpus(FolderCorpus):
-    """A corpus that knows every subject's face at rest.
-
-    Attributes:
-        templates: Subject -> face at rest (V 3) in mm.
-    """
-
-    templates: Mapping[str, Float[np.ndarray, "V 3"]]
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sequences:
     """Opens a clip of such a corpus.
@@ -100,6 +89,19 @@ class Sequences:
             )
         motion = moved if self.projector is None else moved @ self.projector.T
         return together(load_audio(sound), motion, self.fps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VertexCorpus(FolderCorpus):
+    """A corpus that knows every subject's face at rest.
+
+    Attributes:
+        opener: Opens a clip.
+        templates: Subject -> face at rest (V 3) in mm.
+    """
+
+    opener: Sequences
+    templates: Mapping[str, Float[np.ndarray, "V 3"]]
 
 
 def open_vertices(
