@@ -23,6 +23,7 @@ from distill.errors import UserError
 LARGEST_BYTES = 2_000_000_000
 MOST_TUPLES = 10_000
 """Hashing tuples that hold each other deeper than some ten thousand levels crashes Python."""
+CODES = {code.code: code for code in pickletools.opcodes}
 SLACK_BYTES = 1_000_000
 REFUSED = {
     **dict.fromkeys(("PERSID", "BINPERSID"), "an object outside the file"),
@@ -92,7 +93,7 @@ class _Array(np.ndarray):
             raise pickle.UnpicklingError(f"an array of {kind!r} and shape {shape!r}")
         if math.prod(shape) * kind.kind.itemsize != len(raw):
             raise ValueError(f"{len(raw)} bytes for an array of shape {shape}")
-        super().__setstate__((1, tuple(shape), kind.kind, bool(fortran), raw))
+        super().__setstate__((1, tuple(shape), kind.kind, np.bool(fortran), raw))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return np.asarray(self).__reduce_ex__(protocol)
@@ -197,7 +198,7 @@ def _check_instructions(data: bytes) -> None:
 def _next_instruction(stream: io.BytesIO) -> str:
     """Read one instruction with its argument and return its name."""
     place = stream.tell()
-    code = pickletools.code2op[stream.read(1).decode("latin1")]
+    code = CODES[stream.read(1).decode("latin1")]
     if code.name in REFUSED:
         raise pickle.UnpicklingError(REFUSED[code.name])
     if code.name == "STRING":  # pickletools reads ASCII only, Python 2 wrote arrays with it

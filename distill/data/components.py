@@ -1,6 +1,7 @@
 """Components of vertex motion: what a talking face does, as a few dozen numbers a frame."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -25,7 +26,7 @@ def fit_components(
     """
     from sklearn.decomposition import IncrementalPCA
 
-    fitted = IncrementalPCA(n_components=count)
+    fitted: Any = IncrementalPCA(n_components=count)
     for frames in _batches(motions, max(BATCH_FRAMES, count)):
         if len(frames) < count:
             raise UserError(

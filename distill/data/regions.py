@@ -111,7 +111,7 @@ def facing_pairs(
     upper, lower = middle[~follows], middle[follows]
     if not len(upper) or not len(lower):
         return np.zeros((0, 2), np.int64)
-    down = KDTree(neutral[lower]).query(neutral[upper])[1]
-    up = KDTree(neutral[upper]).query(neutral[lower])[1]
+    down = np.asarray(KDTree(neutral[lower]).query(neutral[upper])[1])
+    up = np.asarray(KDTree(neutral[upper]).query(neutral[lower])[1])
     mutual = up[down] == np.arange(len(upper))
     return np.stack([upper[mutual], lower[down[mutual]]], 1)

@@ -136,7 +136,7 @@ def build_rig(path: str | Path | None = None) -> LinearRig:
         UserError: There is no such file, or it cannot be used.
     """
     model = read_model(path)
-    colors = np.tile(np.float32(SKIN), (len(model.neutral), 1))
+    colors = np.tile(np.array(SKIN, np.float32), (len(model.neutral), 1))
     colors[model.lips] = LIP
     still = np.zeros((0, *model.neutral.shape), np.float32)
     nothing = torch.zeros(0, dtype=torch.long)
@@ -148,5 +148,8 @@ def build_rig(path: str | Path | None = None) -> LinearRig:
         basis=torch.tensor(still if model.basis is None else model.basis).float(),
         colors=torch.tensor(colors),
         pivot=torch.tensor(model.neutral.mean(0)).float(),
-        **{name: torch.tensor(getattr(model, name)).long() for name in _INDICES},
+        triangles=torch.tensor(model.triangles).long(),
+        lips=torch.tensor(model.lips).long(),
+        upper=torch.tensor(model.upper).long(),
+        lip_pairs=torch.tensor(model.lip_pairs).long(),
     )

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     if args.components < 0:
         raise UserError(f"--components {args.components} is below 0; 0 moves the vertices")
     corpus = open_described(configured(args.words)["data"])
-    if not isinstance(corpus, VertexCorpus) or corpus.opener.projector is not None:
+    if not isinstance(corpus, VertexCorpus) or not corpus.raw:
         raise UserError(
             f"corpus {corpus.name!r} moves rig {corpus.rig!r} by {len(corpus.channels)} channels; "
             "name a corpus of vertices (data=vocaset, biwi, multiface) and no rig"

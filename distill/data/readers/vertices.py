@@ -96,12 +96,12 @@ class VertexCorpus(FolderCorpus):
     """A corpus that knows every subject's face at rest.
 
     Attributes:
-        opener: Opens a clip.
         templates: Subject -> face at rest (V 3) in mm.
+        raw: Whether its motion is displacements of vertices.
     """
 
-    opener: Sequences
     templates: Mapping[str, Float[np.ndarray, "V 3"]]
+    raw: bool
 
 
 def open_vertices(
@@ -162,6 +162,7 @@ def open_vertices(
         clips=clips,
         content_hash=fingerprint([folder / "templates.pkl", *files]),
         templates=templates,
+        raw=projector is None,
         opener=opener,
     )
 

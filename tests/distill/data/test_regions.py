@@ -54,7 +54,6 @@ def test_triangles_of_another_mesh_are_refused(tmp_path):
 
 @pytest.mark.parametrize("form", ["ply", "obj"])
 def test_a_mesh_file_gives_its_triangles_in_the_order_of_its_vertices(tmp_path, form):
-    pytest.importorskip("trimesh")
     if form == "ply":
         text = (
             "ply\nformat ascii 1.0\nelement vertex 4\nproperty float x\nproperty float y\n"
