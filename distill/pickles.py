@@ -93,7 +93,8 @@ class _Array(np.ndarray):
             raise pickle.UnpicklingError(f"an array of {kind!r} and shape {shape!r}")
         if math.prod(shape) * kind.kind.itemsize != len(raw):
             raise ValueError(f"{len(raw)} bytes for an array of shape {shape}")
-        super().__setstate__((1, tuple(shape), kind.kind, np.bool(fortran), raw))
+        checked: Any = (1, tuple(shape), kind.kind, bool(fortran), raw)
+        super().__setstate__(checked)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return np.asarray(self).__reduce_ex__(protocol)

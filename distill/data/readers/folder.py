@@ -1,11 +1,13 @@
 """What every reader shares: a corpus of files, frame rates, sound beside motion, splits by name."""
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soundfile
 from jaxtyping import Float
 
 from distill.audio.decode import load_audio
@@ -112,8 +114,6 @@ def heard_samples(sound: Path) -> int:
     Raises:
         UserError: It is no sound file.
     """
-    import soundfile
-
     try:
         info = soundfile.info(str(sound))
     except soundfile.LibsndfileError:
@@ -121,10 +121,25 @@ def heard_samples(sound: Path) -> int:
     return round(info.frames * 16_000 / info.samplerate)
 
 
-def frames_of_both(frames: int, samples: int, was: float, now: float) -> int:
-    """Return how many frames at `now` motion (`frames` at `was`) and sound (at 16 kHz) cover."""
-    moved = len(at_rate(np.empty((frames, 0), np.float32), was, now))
-    return min(moved, int(samples * exact_fps(now) // 16_000))
+def frames_of_both(frames: int, sound: Path, fps: float) -> int:
+    """Return how many of the motion's frames a sound file covers, without decoding it."""
+    return min(frames, int(heard_samples(sound) * exact_fps(fps) // 16_000))
+
+
+def frames_at_rate(frames: int, was: float, now: float) -> int:
+    """Return how many frames `at_rate` makes of `frames`."""
+    return len(at_rate(np.empty((frames, 0), np.float32), was, now))
+
+
+def warn_left_out(folder: Path, missing: Sequence[str]) -> None:
+    """Name files that are missing beside their partners, which are left out for it."""
+    if missing:
+        shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        warnings.warn(
+            f"{folder} lacks {len(missing)} files that have a partner ({shown}); their sequences "
+            "are left out",
+            stacklevel=4,
+        )
 
 
 def fingerprint(paths: Iterable[Path]) -> str:

@@ -1,13 +1,13 @@
 """Files of corpora of vertices: units, faces at rest, names, arrays that are mapped, not loaded."""
 
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
+from distill.data.readers.folder import warn_left_out
 from distill.errors import UserError
 from distill.pickles import read_pickle
 
@@ -67,13 +67,7 @@ def paired(folder: Path) -> list[str]:
     heard = {path.stem for path in (folder / "wav").glob("*.wav")}
     alone = [f"wav/{name}.wav" for name in sorted(moved - heard)]
     alone += [f"vertices_npy/{name}.npy" for name in sorted(heard - moved)]
-    if alone:
-        shown = ", ".join(alone[:3]) + (", ..." if len(alone) > 3 else "")
-        warnings.warn(
-            f"{folder} lacks {len(alone)} files that have a partner ({shown}); their sequences "
-            "are left out",
-            stacklevel=3,
-        )
+    warn_left_out(folder, alone)
     return sorted(moved & heard)
 
 

@@ -22,6 +22,7 @@ from distill.data.readers.folder import (
     at_rate,
     checked_folder,
     fingerprint,
+    frames_at_rate,
     frames_of_both,
     heard_samples,
     together,
@@ -173,8 +174,8 @@ def _clip(
     """Describe a sequence by the headers of its files; also its frames per second of sound."""
     motion, sound = opener.files(stem)
     length = frames_in(motion, len(opener.templates[subject]))
-    samples = heard_samples(sound)
-    frames = frames_of_both(length, samples, opener.recorded_fps, opener.fps)
+    frames = frames_at_rate(length, opener.recorded_fps, opener.fps)
+    frames = frames_of_both(frames, sound, opener.fps)
     clip = Clip(
         id=stem,
         split=split,
@@ -183,7 +184,7 @@ def _clip(
         frames=frames,
         samples=sample_at(frames, opener.fps),
     )
-    return clip, length * 16_000 / max(samples, 1)
+    return clip, length * 16_000 / max(heard_samples(sound), 1)
 
 
 def _check_rate(rates: Sequence[float], recorded_fps: float, folder: Path) -> None:
