@@ -149,7 +149,17 @@ def copies(times: int) -> bytes:
     return many + b"(" + b"cbuiltins\nlist\nh\x01\x85R" * times + b"t."
 
 
+def many_arrays(times: int) -> bytes:
+    """Arrays that share one piece of memory in the file and none when they are made."""
+    raw = old_string(b"x" * 100_000) + b"q\x010"
+    one = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85" + old_string(b"b")
+    one += b"\x87R(K\x01J" + struct.pack("<i", 100_000) + b"\x85cnumpy\ndtype\n"
+    one += old_string(b"u1") + b"K\x00K\x01\x87R\x89h\x01tb"
+    return b"\x80\x02" + raw + b"(" + one * times + b"t."
+
+
 BOMBS = {
+    "arrays of one memory": many_arrays(50),
     "memory of 32 GB": b"\x80\x02]r" + struct.pack("<I", 0x7FFFFFFF) + b".",
     "2 ** 40 bytes": b"\x80\x04\x8e" + struct.pack("<Q", 1 << 40) + b"a.",
     "a bytearray by size": b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.",
@@ -167,6 +177,7 @@ def test_a_bomb_is_refused(name):
 
 def test_honest_copies_pass():
     assert len(parse_pickle(copies(3), "t")) == 3
+    assert [len(a) for a in parse_pickle(many_arrays(3), "t")] == [100_000] * 3
 
 
 def test_every_truncation_is_refused(tmp_path):
