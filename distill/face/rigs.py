@@ -1,34 +1,20 @@
 """Rigs by name."""
 
 import difflib
-from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from distill.errors import UserError
 from distill.protocols import Rig
 
-
-def _arkit(**kwargs: Any) -> Rig:
-    from distill.face.arkit import build_rig
-
-    return build_rig(**kwargs)
-
-
-def _ict(**kwargs: Any) -> Rig:
-    from distill.face.ict import build_rig
-
-    return build_rig(**kwargs)
-
-
-def _landmarks(**kwargs: Any) -> Rig:
-    from distill.face.landmarks import build_rig
-
-    return build_rig(**kwargs)
-
-
-RIGS: dict[str, Callable[..., Rig]] = {"arkit": _arkit, "ict": _ict, "landmarks": _landmarks}
-"""Builders by name: `arkit` and `landmarks` are made by code, `ict` needs the user's copy of
-ICT-FaceKit."""
+RIGS = {
+    "arkit": "distill.face.arkit",
+    "ict": "distill.face.ict",
+    "landmarks": "distill.face.landmarks",
+    "vertices": "distill.face.vertices",
+}
+"""Modules by name, each with a `build_rig`: `arkit` and `landmarks` are made by code, the others
+need a file of the user's."""
 
 
 def load_rig(name: str, **kwargs: Any) -> Rig:
@@ -40,4 +26,4 @@ def load_rig(name: str, **kwargs: Any) -> Rig:
     if name not in RIGS:
         near = difflib.get_close_matches(name, RIGS, 1, 0.0)[0]
         raise UserError(f"unknown rig {name!r}; did you mean {near!r}? (rigs: {', '.join(RIGS)})")
-    return RIGS[name](**kwargs)
+    return import_module(RIGS[name]).build_rig(**kwargs)

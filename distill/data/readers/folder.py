@@ -1,6 +1,7 @@
 """What every reader shares: a corpus of files, frame rates, sound beside motion, splits by name."""
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from distill.units import SAMPLE_RATE_HZ
 
 SOUND = (".wav", ".flac", ".m4a", ".mp3", ".aac", ".ogg", ".opus", ".mov", ".mp4")
 """Endings of files that hold sound, those without loss first."""
+ENDS_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,11 +109,47 @@ def together(
     )
 
 
+def heard_samples(sound: Path) -> int:
+    """Return how many samples at 16 kHz a sound file has, from its header where that says it.
+
+    Raises:
+        UserError: It is no sound file.
+    """
+    seconds = header_seconds(sound)
+    return len(load_audio(sound)) if seconds is None else round(seconds * SAMPLE_RATE_HZ)
+
+
 def frames_of_both(frames: int, sound: Path, fps: float) -> int:
     """Return how many of the motion's frames a sound file covers, without decoding it."""
-    seconds = header_seconds(sound)
-    samples = len(load_audio(sound)) if seconds is None else round(seconds * SAMPLE_RATE_HZ)
-    return min(frames, int(samples * exact_fps(fps) // SAMPLE_RATE_HZ))
+    return min(frames, int(heard_samples(sound) * exact_fps(fps) // SAMPLE_RATE_HZ))
+
+
+def frames_at_rate(frames: int, was: float, now: float) -> int:
+    """Return how many frames `at_rate` makes of `frames`."""
+    return len(at_rate(np.empty((frames, 0), np.float32), was, now))
+
+
+def warn_left_out(folder: Path, missing: Sequence[str]) -> None:
+    """Name files that are missing beside their partners, which are left out for it."""
+    if missing:
+        shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        warnings.warn(
+            f"{folder} lacks {len(missing)} files that have a partner ({shown}); their sequences "
+            "are left out",
+            stacklevel=4,
+        )
+
+
+def fingerprint(paths: Iterable[Path]) -> str:
+    """Hash name, size, beginning and end of files: for corpora that take minutes to read whole."""
+    total = hashlib.sha256()
+    for path in paths:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            head = file.read(ENDS_BYTES)
+            file.seek(max(size - ENDS_BYTES, 0))
+            total.update(f"{path.name} {size} ".encode() + head + file.read(ENDS_BYTES))
+    return total.hexdigest()[:16]
 
 
 def require_pairs(
