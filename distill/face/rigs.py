@@ -20,8 +20,15 @@ def _ict(**kwargs: Any) -> Rig:
     return build_rig(**kwargs)
 
 
-RIGS: dict[str, Callable[..., Rig]] = {"arkit": _arkit, "ict": _ict}
-"""Builders by name: `arkit` is made by code, `ict` needs the user's copy of ICT-FaceKit."""
+def _mesh(**kwargs: Any) -> Rig:
+    from distill.face.mesh_rig import build_rig
+
+    return build_rig(**kwargs)
+
+
+RIGS: dict[str, Callable[..., Rig]] = {"arkit": _arkit, "ict": _ict, "mesh": _mesh}
+"""Builders by name: `arkit` is made by code, `ict` needs the user's copy of ICT-FaceKit,
+`mesh` a file that `python -m distill.retarget` wrote."""
 
 
 def load_rig(name: str, **kwargs: Any) -> Rig:
