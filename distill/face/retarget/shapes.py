@@ -109,7 +109,7 @@ def unit_mm(scale: float) -> float:
 
 def upright(rotation: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3 3"]:
     """Return the quarter turns nearest to a rotation, or itself where none is within 30 degrees."""
-    turns = np.round(rotation)
+    turns = np.round(rotation) + 0.0
     near = np.abs(turns).sum() == 3 and np.linalg.det(turns) > 0.5
     return turns if near and np.trace(turns @ rotation.T) > 1 + 2 * np.cos(np.pi / 6) else rotation
 

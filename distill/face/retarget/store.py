@@ -47,7 +47,7 @@ def write_shapes(path: str | Path, kept: Kept) -> None:
     Raises:
         UserError: Unknown suffix or unwritable folder.
     """
-    suffix = _suffix(path)
+    suffix = check_suffix(path)
     further = {name: getattr(kept, name) for name in ("to_front", "lips", "upper", "lip_pairs")}
     if suffix == ".npz":
         with atomic_path(Path(path)) as temporary:
@@ -72,7 +72,7 @@ def read_shapes(path: str | Path) -> Kept:
     Raises:
         UserError: Missing or foreign file.
     """
-    if _suffix(path) == ".npz":
+    if check_suffix(path) == ".npz":
         return _read_npz(Path(path))
     morphs = read_morphs(path)
     further = morphs.extras.get(KEY)
@@ -81,7 +81,8 @@ def read_shapes(path: str | Path) -> Kept:
     return _kept(morphs.points, morphs.triangles, morphs.shapes, further)
 
 
-def _suffix(path: str | Path) -> str:
+def check_suffix(path: str | Path) -> str:
+    """Return the lower-case suffix of a file of shapes, or refuse it."""
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise UserError(f"{path} is not a mesh with shapes; use one of {', '.join(SUFFIXES)}")
