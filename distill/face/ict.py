@@ -137,4 +137,5 @@ def build_rig(path: str | Path | None = None, allow_missing: bool = False) -> Li
         pivot=torch.tensor([0.0, float(marks[8, 1]) + 25.0, 0.0]),
         view=(float(face[:, 1].min() + face[:, 1].max()) / 2, float(np.ptp(face[:, 1])) * 1.08),
         capped=((close, jaw, _closing_share(model)),),
+        landmarks=torch.tensor(model.landmarks),
     )

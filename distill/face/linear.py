@@ -1,6 +1,6 @@
 """A rig whose vertices are linear in its channels, but for bounded correctives."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -20,6 +20,7 @@ class LinearRig:
         capped: Triples (i, j, share): channel i counts only up to `share` times channel j.
             `mouthClose` is a corrective of `jawOpen`; more would push the lips through each other.
         view: Height of the middle of a portrait and the height it shows, in mm; (0, 0) shows all.
+        landmarks: Vertices of the 68 Multi-PIE landmarks; none where the rig does not know them.
     """
 
     name: str
@@ -36,6 +37,7 @@ class LinearRig:
     capped: tuple[tuple[int, int, float], ...] = ()
     view: tuple[float, float] = (0.0, 0.0)
     units: str = "mm"
+    landmarks: Int[Tensor, " K"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
 
     def effective(self, motion: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
         """Return the weights that act: correctives capped by the channel they correct."""

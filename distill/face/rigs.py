@@ -9,16 +9,19 @@ from distill.protocols import Rig
 
 RIGS = {
     "arkit": "distill.face.arkit",
+    "flame": "distill.face.flame",
     "ict": "distill.face.ict",
     "landmarks": "distill.face.landmarks",
+    "mesh": "distill.face.mesh_rig",
     "vertices": "distill.face.vertices",
 }
-"""Modules by name, each with a `build_rig`: `arkit` and `landmarks` are made by code, the others
-need a file of the user's."""
+"""Modules by name, each with a `build_rig`: `arkit` and `landmarks` are made by code, `flame` and
+`ict` need the user's copy of their model, `mesh` a file of `python -m distill.retarget`, `vertices`
+one of `python -m distill.data basis`."""
 
 
 def load_rig(name: str, **kwargs: Any) -> Rig:
-    """Return the rig called `name`; keyword arguments go to its builder (`path` for `ict`).
+    """Return the rig called `name`; keyword arguments, `path` and more, go to its builder.
 
     Raises:
         UserError: No such rig, or its files are missing.
