@@ -198,12 +198,15 @@ def as_denoiser(network: Network) -> Denoiser:
 def build_enhancer(
     config: Config, space: MotionSpace, teacher: Denoiser, student: Denoiser
 ) -> torch.nn.Module | None:
-    """Build the personalizer enhancer of a round, or None when its weight is 0."""
+    """Build the personalizer enhancer of a round.
+
+    None when its weight is 0 or the rig has no upper face to contrast personas with.
+    """
     from personalizer.enhancer import PersonaEnhancer
 
-    if not config["distill"]["weights"]["pc"]:
-        return None
     upper = len(space.groups["upper"])
+    if not upper or not config["distill"]["weights"]["pc"]:
+        return None
     return PersonaEnhancer(upper, teacher.persona_dim, student.persona_dim)
 
 
