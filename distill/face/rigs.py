@@ -20,19 +20,30 @@ def _ict(**kwargs: Any) -> Rig:
     return build_rig(**kwargs)
 
 
+def _flame(**kwargs: Any) -> Rig:
+    from distill.face.flame import build_rig
+
+    return build_rig(**kwargs)
+
+
 def _vertices(**kwargs: Any) -> Rig:
     from distill.face.vertices import build_rig
 
     return build_rig(**kwargs)
 
 
-RIGS: dict[str, Callable[..., Rig]] = {"arkit": _arkit, "ict": _ict, "vertices": _vertices}
-"""Builders by name: `arkit` is made by code, `ict` needs the user's copy of ICT-FaceKit,
+RIGS: dict[str, Callable[..., Rig]] = {
+    "arkit": _arkit,
+    "ict": _ict,
+    "flame": _flame,
+    "vertices": _vertices,
+}
+"""Builders by name: `arkit` is made by code, `ict` and `flame` need the user's copy of their model,
 `vertices` a file made from a corpus."""
 
 
 def load_rig(name: str, **kwargs: Any) -> Rig:
-    """Return the rig called `name`; keyword arguments go to its builder (`path` for `ict`).
+    """Return the rig called `name`; keyword arguments, `path` and more, go to its builder.
 
     Raises:
         UserError: No such rig, or its files are missing.
