@@ -18,6 +18,8 @@ HOW_TO_GET = (
 JOINTS = ("root", "neck", "jaw", "eye_left", "eye_right")
 SHAPES = 300
 """Columns of `shapedirs` that say who it is; expressions follow."""
+LARGEST = 100_000_000
+"""Numbers in the largest array that a model may unfold to."""
 KEYS = ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "kintree_table", "weights")
 
 
@@ -86,8 +88,11 @@ def dense(value: Any) -> np.ndarray:
     if isinstance(value, Foreign):
         state = value.state
         if "indptr" in state:
-            out = np.zeros(state["_shape"])
-            columns = np.repeat(np.arange(out.shape[1]), np.diff(state["indptr"]))
+            height, width = state["_shape"]
+            if height * width > LARGEST:
+                raise ValueError(f"a sparse matrix of {height} x {width} numbers")
+            out = np.zeros((height, width))
+            columns = np.repeat(np.arange(width), np.diff(state["indptr"]))
             np.add.at(out, (state["indices"], columns), state["data"])
             return out
         if "x" not in state:

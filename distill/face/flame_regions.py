@@ -32,7 +32,7 @@ def slit_pairs(
     above, below = np.flatnonzero(jaw < 0.5), np.flatnonzero(jaw >= 0.5)
     if len(above) and len(below):
         distance, up = KDTree(neutral[above]).query(neutral[below])
-        down = KDTree(neutral[below]).query(neutral[above])[1]
+        down = np.asarray(KDTree(neutral[below]).query(neutral[above])[1])
         upper = above[up]
         found = (down[up] == np.arange(len(below))) & (distance <= SLIT_MM)
         found &= jaw[below] - jaw[upper] >= DROP

@@ -13,7 +13,7 @@ from distill.face.rotations import axis_angle_to_matrix, head_rotation
 from distill.face.space import MotionSpace
 from distill.pipeline.build import build_enhancer
 from distill.protocols import Rig
-from tests.distill.face.flame_example import ROWS, SLIT_Y, arrays, write_model, write_pickle
+from tests.distill.face.flame_example import ROWS, SLIT_Y, Stored, arrays, write_model, write_pickle
 from tests.toys import toy_student
 
 SHAPE = [0.7, -1.2, 0.4]
@@ -237,6 +237,14 @@ def test_what_is_no_flame_is_refused_and_never_executed(file: Path, tmp_path: Pa
         np.savez(tmp_path / "broken.npz", **(arrays() | {name: value}))
         with pytest.raises(UserError, match=reason):
             load_rig("flame", path=tmp_path / "broken.npz")
+    huge = Stored("scipy.sparse.csc", "csc_matrix", {"_shape": (10**6, 10**6), "indptr": [0]})
+    write_pickle(tmp_path / "huge.pkl", arrays() | {"J_regressor": huge})
+    with pytest.raises(UserError, match="1000000 x 1000000"):
+        load_rig("flame", path=tmp_path / "huge.pkl")
+    odd = Stored("chumpy.ch", "MatVecMult", {"mtx": 1})
+    write_pickle(tmp_path / "odd.pkl", arrays() | {"weights": odd})
+    with pytest.raises(UserError, match="an object with mtx inside"):
+        load_rig("flame", path=tmp_path / "odd.pkl")
     with pytest.raises(UserError, match=r"rig\.expressions=101.*100 expressions"):
         load_rig("flame", path=file, expressions=101)
 
