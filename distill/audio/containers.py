@@ -1,5 +1,6 @@
 """Audio files as a run of decoded blocks: libsndfile first, FFmpeg for what it cannot read."""
 
+import io
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +74,16 @@ def header_seconds(path: Path) -> float | None:
                 return None
             return float(stream.duration * stream.time_base)
     return info.frames / info.samplerate
+
+
+def parse_blocks(data: bytes, name: str) -> Iterator[Block]:
+    """Yield the blocks of a wav, flac, ogg, opus or mp3 file held in memory, as `read_blocks`."""
+    try:
+        file = _Forward(io.BytesIO(data))
+    except (soundfile.LibsndfileError, TypeError) as error:
+        raise UserError(f"{name} is not audio that can be decoded; make it again") from error
+    with file:
+        yield from _sndfile_blocks(file)
 
 
 def _sndfile_blocks(file: soundfile.SoundFile) -> Iterator[Block]:

@@ -1,12 +1,26 @@
 """A rig whose vertices are linear in its channels, but for bounded correctives."""
 
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from distill.face.names import HEAD, MOUTH, UPPER
+
+R = TypeVar("R")
+
+
+def on_device(rig: R, device: torch.device | str, *, non_blocking: bool = False) -> R:
+    """Return a copy of a rig, a dataclass with `groups`, with every tensor on `device`."""
+    moved = {
+        k: v.to(device, non_blocking=non_blocking)
+        for k, v in vars(rig).items()
+        if isinstance(v, Tensor)
+    }
+    groups = {k: v.to(device, non_blocking=non_blocking) for k, v in vars(rig)["groups"].items()}
+    return replace(rig, **moved, groups=groups)  # type: ignore[type-var]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -63,10 +77,7 @@ class LinearRig:
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "LinearRig":
         """Return a copy with every tensor on `device`."""
-        tensors = {k: v for k, v in vars(self).items() if isinstance(v, Tensor)}
-        moved = {k: v.to(device, non_blocking=non_blocking) for k, v in tensors.items()}
-        groups = {k: v.to(device, non_blocking=non_blocking) for k, v in self.groups.items()}
-        return replace(self, **moved, groups=groups)
+        return on_device(self, device, non_blocking=non_blocking)
 
 
 def channel_groups(channels: tuple[str, ...]) -> dict[str, Int[Tensor, " _"]]:
