@@ -6,38 +6,36 @@ points of a contour lie where the rig has them. A face that is mirrored altogeth
 for curves, swapped sides show in names, in gaze and in jaw against mouth, and nowhere else.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
-import torch
 
 from distill.data.doctor.alignment import SURE, Alignment, syllable_curve
 from distill.data.doctor.finding import Finding, error, named, note, warning
+from distill.data.doctor.points import (
+    BY_CHANCE,
+    by_chance,
+    mirror_points,
+    neighbour_findings,
+    place_findings,
+)
 from distill.data.doctor.sample import Sample
 from distill.data.doctor.values import is_positional
 from distill.face.names import mirrored
 
 LATERAL = ("jaw", "mouthLeft", "mouthRight", "eyeLookIn", "eyeLookOut")
 """Channels whose twin moves when they do not."""
-DEALS = 400
-BY_CHANCE = 0.01
 MOVING = 1e-3
 """Standard deviation of a weight above which a channel tells something."""
 TOGETHER = 0.5
 CLOSE_S = 0.1
-FITS, MISFITS = 0.8, -0.5
-"""Correlation of the mean face with the rig at rest, along x."""
-ASTRAY = 0.25
-"""Distance of a point from its place, as a share of the face's size."""
 
 
 def channel_findings(sample: Sample, alignment: Alignment | None) -> list[Finding]:
     """Return shuffled channels and swapped sides, from names first, then from values."""
-    found = _names(sample.corpus.channels, sample.rig.channels)
+    found = _names(sample)
     if found or not sample.frames:
         return found
     if is_positional(sample):
-        return _places(sample)
+        return place_findings(sample) or neighbour_findings(sample)
     return [*_twins(sample), *_gaze(sample), *_opening(sample, alignment)]
 
 
@@ -52,16 +50,26 @@ def swapped(name: str) -> str:
     return name
 
 
-def _names(given: Sequence[str], wanted: Sequence[str]) -> list[Finding]:
-    if tuple(given) == tuple(wanted):
+def _mirrored_channels(sample: Sample) -> tuple[str, ...]:
+    """Return the rig's channel names with the sides of the face exchanged."""
+    names, rest = sample.rig.channels, sample.rig.neutral.cpu().double().numpy()
+    if not is_positional(sample):
+        return tuple(map(swapped, names))
+    axes = len(names) // len(rest)
+    return tuple(names[axes * i + axis] for i in mirror_points(rest) for axis in range(axes))
+
+
+def _names(sample: Sample) -> list[Finding]:
+    given, wanted = tuple(sample.corpus.channels), tuple(sample.rig.channels)
+    if given == wanted:
         return []
-    if tuple(map(swapped, given)) == tuple(wanted):
+    if given == _mirrored_channels(sample):
         return [
             error(
                 "left_right_swapped",
                 "all channels",
                 "the corpus names left what the rig names right",
-                "exchange Left and Right in the names, or take the rig's order of columns",
+                "exchange the sides in the names, or take the rig's order of columns",
             )
         ]
     if set(given) == set(wanted):
@@ -105,13 +113,8 @@ def _twins(sample: Sample) -> list[Finding]:
     alike[np.ix_(used, used)] = np.corrcoef(motion[:, used].T)
     left, right = np.array(pairs).T
     own = float(alike[left, right].mean())
-    rng = np.random.default_rng(0)
-    sided = np.concatenate([left, right])
-    pool = np.union1d(sided, used)
-    deals = [rng.choice(pool, len(sided), replace=False) for _ in range(DEALS)]
-    chance = np.array([alike[deal[: len(left)], deal[len(left) :]].mean() for deal in deals])
-    share = float((chance >= own).mean())
-    if share > BY_CHANCE and own < TOGETHER:
+    chance = by_chance(alike, np.union1d(np.concatenate([left, right]), used), len(left))
+    if float((chance >= own).mean()) > BY_CHANCE and own < TOGETHER:
         return [
             error(
                 "shuffled_channels",
@@ -192,38 +195,3 @@ def _opening(sample: Sample, alignment: Alignment | None) -> list[Finding]:
             "match the columns to the names of the rig",
         )
     ]
-
-
-def _places(sample: Sample) -> list[Finding]:
-    """Compare where points lie on average with where the rig has them."""
-    rig = sample.rig
-    rest = rig.neutral.cpu().double().numpy()
-    with torch.no_grad():
-        mean = rig.to_vertices(torch.from_numpy(sample.mean.astype(np.float32)).to(rig.neutral))
-    face = mean.cpu().double().numpy()
-    rest, face = rest - rest.mean(0), face - face.mean(0)
-    size = np.sqrt((rest**2).sum() / max((face**2).sum(), 1e-12))
-    along_x = float(np.corrcoef(rest[:, 0], face[:, 0])[0, 1])
-    along_y = float(np.corrcoef(rest[:, 1], face[:, 1])[0, 1])
-    if along_x < MISFITS and along_y > FITS:
-        return [
-            error(
-                "left_right_swapped",
-                "all points",
-                f"points on the left of the rig lie on the right (r {along_x:.2f} along x)",
-                "exchange the sides of the points, or undo a mirrored picture",
-            )
-        ]
-    apart = np.linalg.norm(face * size - rest, axis=1) / np.ptp(rest, axis=0).max()
-    astray = np.flatnonzero(apart > ASTRAY)
-    if len(astray) or min(along_x, along_y) < FITS:
-        return [
-            error(
-                "shuffled_channels",
-                named([f"point {i}" for i in astray]),
-                f"{len(astray)} of {len(rest)} points lie far from where the rig has them (r "
-                f"{along_x:.2f} along x, {along_y:.2f} along y)",
-                "number the points as the rig does; check that y points up",
-            )
-        ]
-    return []

@@ -199,6 +199,10 @@ def _sizes(sample: Sample) -> list[Finding]:
             f"{rig.units} wide; speech opens lips by a tenth to a half of that"
         )
         found.append(error("wrong_units", "motion", message, f"{_factor(share / 0.25)} the motion"))
+    elif high == low:
+        message = "the lips never open or close although the face moves"
+        hint = "check the order of the channels"
+        found.append(error("small_motion", "motion", message, hint))
     elif share < SMALL_RANGE:
         message = f"the lip gap spans only {high - low:.3g} {rig.units}; speech spans more"
         hint = "check the order of the channels, and that the speaker speaks"
