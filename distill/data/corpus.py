@@ -1,7 +1,10 @@
 """What every corpus shares: splits, label tables and a check that nothing leaks between splits."""
 
-from collections.abc import Iterator, Sequence
+import pkgutil
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +16,8 @@ from distill.protocols import Corpus
 from distill.types import Clip
 
 SPLITS = ("train", "val", "test", "test_unseen")
+NOT_OF_READERS = ("name", "_target_", "force")
+"""Keys of a `data` config that its reader does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,14 @@ def joint_labels(
     """Number the (speaker, emotion) pairs; unknown when either is unknown."""
     pair = speaker * emotions + emotion
     return torch.where((speaker >= 0) & (emotion >= 0), pair, torch.full_like(pair, -1))
+
+
+def open_described(data: Mapping[str, Any], progress: Any = None) -> Corpus:
+    """Open the corpus that plain values describe: `_target_`, `cache` and what its reader takes."""
+    options = {key: value for key, value in data.items() if key not in NOT_OF_READERS}
+    # Not by hydra's `instantiate`, which would wrap a `UserError` in one of its own.
+    options["cache"] = Path(options["cache"])
+    return pkgutil.resolve_name(data["_target_"])(**options, progress=progress)
 
 
 def split(corpus: Corpus, name: str) -> list[Clip]:

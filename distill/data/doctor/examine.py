@@ -15,8 +15,11 @@ from distill.data.doctor.sample import Sample, choose, read_sample
 from distill.data.doctor.splits import split_findings
 from distill.data.doctor.sync_findings import sync_findings
 from distill.data.doctor.values import gap_range, value_findings
+from distill.errors import UserError
 from distill.protocols import Corpus, Rig
 from distill.types import SAMPLE_RATE_HZ
+
+CLIPS_BEFORE_TRAINING = 32
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -73,6 +76,23 @@ def examine(
         sample=sample,
         alignment=alignment,
     )
+
+
+def require_healthy(corpus: Corpus, rig: Rig, *, clips: int = CLIPS_BEFORE_TRAINING) -> None:
+    """Refuse to train on a corpus in which a small sample of clips shows errors.
+
+    Raises:
+        UserError: There is an error; the sentence gives the first and the command that shows all.
+    """
+    report = examine(corpus, rig, clips=clips)
+    errors = [finding for finding in report.findings if finding.severity == Severity.ERROR]
+    if errors:
+        worst, rest = errors[0], len(errors) - 1
+        more = f" ({rest} more)" if rest else ""
+        raise UserError(
+            f"corpus {corpus.name!r} has an error, {worst.name}: {worst.message}{more}; see "
+            f"`python -m distill.doctor data={corpus.name}`, or train anyway with data.force=true"
+        )
 
 
 def facts(sample: Sample, alignment: Alignment | None, root: Path | None) -> dict[str, str]:
