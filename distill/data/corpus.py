@@ -16,6 +16,8 @@ from distill.protocols import Corpus
 from distill.types import Clip
 
 SPLITS = ("train", "val", "test", "test_unseen")
+NOT_OF_READERS = ("name", "_target_", "force")
+"""Keys of a `data` config that its reader does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def joint_labels(
 
 def open_described(data: Mapping[str, Any], progress: Any = None) -> Corpus:
     """Open the corpus that plain values describe: `_target_`, `cache` and what its reader takes."""
-    options = {key: value for key, value in data.items() if key not in ("name", "_target_")}
+    options = {key: value for key, value in data.items() if key not in NOT_OF_READERS}
     # Not by hydra's `instantiate`, which would wrap a `UserError` in one of its own.
     options["cache"] = Path(options["cache"])
     return pkgutil.resolve_name(data["_target_"])(**options, progress=progress)
