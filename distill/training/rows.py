@@ -4,11 +4,12 @@ Process r of n works on rows r, r + n, r + 2n, ... of the batch. What is drawn f
 a loss says about the batch, do not depend on n.
 """
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributed.nn.functional import all_gather
 
 from distill.training.world import rank, world_size
 
@@ -44,4 +45,20 @@ def joined_rows(value: Tensor) -> Tensor:
     """
     if world_size() == 1:
         return value
-    return torch.stack(list(all_gather(value)), dim=1).flatten(0, 1)
+    return _Gathered.apply(value).transpose(0, 1).flatten(0, 1)  # type: ignore[union-attr]
+
+
+class _Gathered(torch.autograd.Function):
+    """Rows of every process (process, row, ...); backward adds what the processes ask of them."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        parts = [torch.empty_like(value) for _ in range(world_size())]
+        dist.all_gather(parts, value.contiguous())
+        return torch.stack(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].contiguous()
+        dist.all_reduce(total)
+        return total[rank()]
