@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra.utils import get_method
 from torch import Tensor
 
 from distill.artifact import build_family, save_artifact
@@ -16,7 +15,7 @@ from distill.audio.backbones import BACKBONES
 from distill.audio.cache import FeatureCache
 from distill.audio.encoders import build_encoder
 from distill.audio.frozen import FrozenEncoder
-from distill.data.corpus import Labels
+from distill.data.corpus import Labels, open_described
 from distill.engines.eager import EagerEmbedder
 from distill.errors import UserError
 from distill.face.rigs import load_rig
@@ -69,10 +68,7 @@ class PersonaModel:
 
 def build_corpus(config: Config, progress: Any = None) -> Corpus:
     """Make or open the corpus that `data` describes, and check it fits the rig."""
-    options = {k: v for k, v in config["data"].items() if k not in ("name", "_target_")}
-    options["cache"] = Path(options["cache"])
-    # Called directly, not by `instantiate`, which would wrap a `UserError` in one of its own.
-    corpus = get_method(config["data"]["_target_"])(**options, progress=progress)
+    corpus = open_described(config["data"], progress)
     rig = config["rig"]["name"]
     if corpus.rig != rig:
         raise UserError(

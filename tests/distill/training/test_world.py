@@ -23,8 +23,8 @@ from tests.distill.training.processes import (
 )
 
 ALL = tuple(OBJECTIVES)
-ANY_VALUE = ("score.2.bias",)
-"""Shifts that a softmax ignores: their gradient is rounding alone, which Adam makes a step of."""
+ANY_VALUE = ("score.2.bias", "attend.in_proj_bias")
+"""A softmax ignores shifts: their gradient is rounding alone, which Adam makes a step of."""
 
 
 def train(
