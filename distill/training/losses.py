@@ -7,6 +7,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from distill.face.space import MotionSpace
+from distill.training.rows import over_processes
+from distill.training.world import world_size
 
 SEAL_MM = 1.0
 """Gaps are compared as log(gap + 1 mm): lips that miss each other by 1 mm weigh as much as a mouth
@@ -40,10 +42,13 @@ def masked_mean(
     mask: Bool[Tensor, "B F"],
     weight: Float[Tensor, " B"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Average over valid frames, each sample's error times its weight."""
+    """Average over valid frames, each sample's error times its weight.
+
+    Where several processes share a batch, errors are divided by the mean of their frame counts.
+    """
     if weight is not None:
         error = error * weight[:, None]
-    return (error * mask).sum() / mask.sum().clamp(min=1)
+    return (error * mask).sum() / over_processes(mask.sum()).clamp(min=1 / world_size())
 
 
 def thinned(vertices: Int[Tensor, " N"], most: int = 96) -> Int[Tensor, " M"]:
