@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from distill.face.linear import LinearRig
     from distill.face.retarget.shapes import Shapes
 
-SHOWN = ("", "jawOpen", "mouthSmileLeft", "mouthFunnel", "eyeBlinkLeft", "browInnerUp")
-"""Shapes on the picture; the first is the head at rest."""
-TURN_RAD = -0.3
-
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's options."""
@@ -129,29 +125,12 @@ def _draw(rig: "LinearRig", made: "Shapes", path: Path) -> None:
     from PIL import Image
 
     from distill.face.mesh_rig import rig_of
+    from distill.face.sheets import shape_sheet
     from distill.storage import atomic_path
 
-    picture = sheet([rig, rig_of(made.kept())])
+    picture = shape_sheet([rig, rig_of(made.kept())])
     with atomic_path(path) as temporary:
         Image.fromarray(picture).save(temporary, format="png")
-
-
-def sheet(rigs: Sequence["LinearRig"], size: int = 280) -> "np.ndarray":
-    """Draw some shapes of several rigs, a row per rig, as uint8 (H W 3)."""
-    import torch
-
-    from distill.face.render import contact_sheet, render_image
-
-    images = []
-    for rig in rigs:
-        for name in SHOWN:
-            motion = torch.zeros(len(rig.channels))
-            motion[rig.channels.index("headYaw")] = TURN_RAD
-            if name:
-                motion[rig.channels.index(name)] = 1.0
-            images.append(render_image(rig, motion, size=(size, size)))
-    labels = [f"{rig.name}: {name or 'at rest'}" for rig in rigs for name in SHOWN]
-    return contact_sheet(images, columns=len(SHOWN), labels=labels)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
