@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import overload
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Integer
 
 from distill.types import Clip
 
@@ -30,7 +30,7 @@ class ClipTable(Sequence[Clip]):
         columns: np.ndarray,
         names: Mapping[str, Sequence[str]],
         make: Callable[[int], Clip],
-        rows: Int[np.ndarray, " M"] | None = None,
+        rows: Integer[np.ndarray, " M"] | None = None,
     ):
         self.columns, self.names, self.make = columns, names, make
         self.rows = rows
@@ -61,7 +61,7 @@ class ClipTable(Sequence[Clip]):
         """Return the clips that are wanted."""
         return self._of(self._all_rows()[wanted])
 
-    def column(self, name: str) -> Int[np.ndarray, " M"]:
+    def column(self, name: str) -> Integer[np.ndarray, " M"]:
         """Return a column of the clips shown."""
         whole = self.columns[name]
         return np.asarray(whole if self.rows is None else whole[self.rows])
@@ -71,14 +71,14 @@ class ClipTable(Sequence[Clip]):
         numbers = np.unique(self.column(name))
         return tuple(sorted(self.names[name][number] for number in numbers if number >= 0))
 
-    def numbered(self, name: str, order: Sequence[str]) -> Int[np.ndarray, " M"]:
+    def numbered(self, name: str, order: Sequence[str]) -> Integer[np.ndarray, " M"]:
         """Return each clip's place of its speaker or emotion in `order`; -1 where it has none."""
         places = {known: place for place, known in enumerate(order)}
         table = np.array([places.get(known, -1) for known in self.names[name]] + [-1], np.int64)
         return table[self.column(name)]  # -1, unknown, reads the last entry
 
-    def _all_rows(self) -> Int[np.ndarray, " M"]:
+    def _all_rows(self) -> Integer[np.ndarray, " M"]:
         return np.arange(len(self.columns), dtype=np.int32) if self.rows is None else self.rows
 
-    def _of(self, rows: Int[np.ndarray, " M"]) -> "ClipTable":
+    def _of(self, rows: Integer[np.ndarray, " M"]) -> "ClipTable":
         return ClipTable(self.columns, self.names, self.make, rows)

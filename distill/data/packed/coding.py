@@ -47,7 +47,7 @@ def encode_motion(motion: Float[np.ndarray, "F D"], kind: str) -> bytes:
     if kind not in MOTION:
         raise UserError(f"motion={kind} is not one of {', '.join(MOTION)}")
     largest = float(np.abs(motion).max(initial=0.0))
-    if not largest <= np.finfo(kind).max:
+    if not largest <= float(np.finfo(kind).max):
         raise UserError(f"motion reaches {largest:g}, which {kind} cannot hold; use float32")
     return motion.astype(np.dtype(kind).newbyteorder("<")).tobytes()
 
