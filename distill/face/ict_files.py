@@ -93,6 +93,7 @@ def _read_npz(path: Path, identities: int) -> IctModel:
             part = np.full(count, "face", "<U20")
             if "vertex_part" in data:
                 part = np.array([str(n) for n in data["part_names"]])[data["vertex_part"]]
+            original = data["orig_vertex_idx"] if "orig_vertex_idx" in data else np.arange(count)
             modes = data["identity"][:identities] if identities else np.zeros((0, count, 3))
             return IctModel(
                 neutral=data["neutral"].astype(np.float32),
@@ -100,7 +101,7 @@ def _read_npz(path: Path, identities: int) -> IctModel:
                 triangles=data["tris"].astype(np.int64),
                 landmarks=data["landmarks68"].astype(np.int64),
                 part=part,
-                original=data["orig_vertex_idx"].astype(np.int64),
+                original=original.astype(np.int64),
                 identity=modes.astype(np.float32),
             )
     except (OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile) as error:
