@@ -8,7 +8,7 @@ from importlib import import_module
 from distill.command import guarded
 from distill.errors import UserError
 
-COMMANDS = ("basis", "fetch", "make", "pack")
+COMMANDS = ("basis", "features", "fetch", "make", "pack")
 """Modules of `distill.data.commands`."""
 
 
