@@ -19,7 +19,12 @@ from benchmarks.side_by_side import (
 )
 from distill.storage import atomic_path
 
-PALETTE = ("#2f7fc1", "#d0663a", "#4b9b56", "#9b6bc7", "#b8952d", "#c2578a", "#3f9d9d", "#808080")
+PALETTE = (
+    "#2f7fc1", "#d0663a", "#4b9b56", "#9b6bc7", "#b8952d", "#c2578a", "#3f9d9d", "#808080",
+    "#8c3b2e", "#5b6bd6", "#7d8f2a", "#b04fc4",
+)  # fmt: skip
+MOST_INSIDE = 6
+"""More labels than this do not lie over the points but below the plot."""
 _INK = "#010203"
 """Stands for the text colour of the page and is replaced in the svg."""
 STUDENT_ROWS = "student-"
@@ -147,5 +152,8 @@ def _figure(draw: Draw, size_in: tuple[float, float]) -> Any:
 def _finish(axes: Any) -> None:
     axes.grid(which="both", color="#888888", alpha=0.2)
     axes.spines[["top", "right"]].set_visible(False)
-    if axes.get_legend_handles_labels()[0]:
+    labels = axes.get_legend_handles_labels()[1]
+    if len(labels) > MOST_INSIDE:
+        axes.figure.legend(fontsize=8, frameon=False, loc="outside lower center", ncols=2)
+    elif labels:
         axes.legend(fontsize=8, framealpha=0)
