@@ -17,7 +17,10 @@ from benchmarks.side_by_side import (
 )
 from distill.drawing import finish
 
-PALETTE = ("#2f7fc1", "#d0663a", "#4b9b56", "#9b6bc7", "#b8952d", "#c2578a", "#3f9d9d", "#808080")
+PALETTE = (
+    "#2f7fc1", "#d0663a", "#4b9b56", "#9b6bc7", "#b8952d", "#c2578a", "#3f9d9d", "#808080",
+    "#8c3b2e", "#5b6bd6", "#7d8f2a", "#b04fc4",
+)  # fmt: skip
 STUDENT_ROWS = "student-"
 MARKERS = {"safetensors-fp16": "s", "onnx": "D", "onnx-int8": "^"}
 """Of exported forms; all else is a dot."""

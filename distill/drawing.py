@@ -8,6 +8,8 @@ from typing import Any
 
 from distill.storage import atomic_path
 
+MOST_INSIDE = 6
+"""More labels than this do not lie over the points but below the plot."""
 _INK = "#010203"
 """Stands for the text colour of the page and is replaced in the svg."""
 Draw = Callable[[Any], None]
@@ -52,5 +54,8 @@ def finish(axes: Any) -> None:
     """Give axes a pale grid, two sides and, where anything is named, a legend."""
     axes.grid(which="both", color="#888888", alpha=0.2)
     axes.spines[["top", "right"]].set_visible(False)
-    if axes.get_legend_handles_labels()[0]:
+    labels = axes.get_legend_handles_labels()[1]
+    if len(labels) > MOST_INSIDE:
+        axes.figure.legend(fontsize=8, frameon=False, loc="outside lower center", ncols=2)
+    elif labels:
         axes.legend(fontsize=8, framealpha=0)
