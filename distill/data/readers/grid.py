@@ -141,9 +141,9 @@ def whole_tracks(
     contours: Float[np.ndarray, "N F P 2"], scores: Float[np.ndarray, "N F"]
 ) -> Bool[np.ndarray, " N"]:
     """Return which clips have a contour in every frame that ends inside the box."""
-    with np.errstate(invalid="ignore"):
-        inside = (contours >= EDGE_PX) & (contours <= np.array(BOX_PX) - EDGE_PX)
-        return inside.all((1, 2, 3)) & (scores >= LOWEST_SCORE).all(1)
+    inside = (contours >= EDGE_PX) & (contours <= np.array(BOX_PX) - EDGE_PX)
+    followed = scores >= LOWEST_SCORE
+    return np.array([i.all() and f.all() for i, f in zip(inside, followed, strict=True)], bool)
 
 
 def to_motion(contour: Float[np.ndarray, "F P 2"]) -> Float[np.ndarray, "F D"]:
