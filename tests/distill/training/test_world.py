@@ -41,7 +41,7 @@ def train(
     for rank in ranks:
         rank.start()
     for rank in ranks:
-        rank.join(60)
+        rank.join()
     return [rank.exitcode for rank in ranks]
 
 
