@@ -66,6 +66,7 @@ def hydra_main(name: str, job: Callable[[dict[str, Any]], Any], arguments: Seque
     from omegaconf.errors import OmegaConfBaseException
 
     failed: list[UserError] = []
+    here = os.getpid()
 
     def call(config: DictConfig) -> None:
         if failed:
@@ -79,6 +80,8 @@ def hydra_main(name: str, job: Callable[[dict[str, Any]], Any], arguments: Seque
         try:
             job(plain)
         except UserError as error:  # raised below: Hydra would print a preamble of its own
+            if os.getpid() != here:  # a launcher runs this job in a process of its own
+                raise
             failed.append(error)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach `guarded` instead of sys.exit

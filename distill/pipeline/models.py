@@ -27,6 +27,7 @@ from distill.protocols import Denoiser
 from distill.storage import read_json
 from distill.training.denoising import DenoisingTraining
 from distill.training.seeding import seed_global_generators
+from distill.training.sharded import is_sharded, whole_state
 from distill.training.world import on_first
 
 BASELINE, REGRESSION_STEPS = "regression", 1
@@ -51,6 +52,10 @@ def train_teacher(context: Context) -> Network:
         time_power=training["time_power"],
     )
     calls = context.train(stage, module, updates=updates, seed=seed)
+    if is_sharded(network.module):
+        state = whole_state(network.module)
+        network = build_denoiser(options, context.space, context.persona_dim)
+        network.module.load_state_dict(state)
     steps = context.config["distill"]["start_steps"]
     save(context, stage, network, steps=steps, calls=calls, any_steps=True)
     return network

@@ -15,6 +15,7 @@ from distill.protocols import Denoiser
 from distill.training.losses import LossWeights, MotionLoss
 from distill.training.objective import Objective
 from distill.training.rows import normal, uniform
+from distill.training.sharded import shard
 from distill.types import Batch, Conditions
 
 
@@ -79,6 +80,11 @@ class DenoisingTraining(Objective):
         self.loss = MotionLoss(space, losses)
         self.drop_audio, self.drop_persona = drop_audio, drop_persona
         self.time_power = time_power
+
+    def configure_model(self) -> None:
+        """Shard the network where the strategy asks for it."""
+        if self.device_mesh is not None:
+            shard(self.model, self.device_mesh["data_parallel"], ("prepare",))
 
     def networks(self) -> dict[str, tuple[nn.Module, ...]]:
         """Return whose calls are counted: what learns here is to teach."""

@@ -17,6 +17,7 @@ from distill.training.csv_logger import CsvLogger
 from distill.training.denoising import DenoisingTraining
 from distill.training.fit import fit
 from distill.training.losses import LossWeights
+from distill.training.sharded import whole_state
 from distill.training.world import joined, on_first, placement
 from distill.types import Batch, Conditions
 from personalizer.audio_contrastive.network import Personalizer
@@ -58,20 +59,27 @@ def train_together(
     port: int,
     names: tuple[str, ...],
     kill: int | None = None,
+    strategy: str = "ddp_find_unused_parameters_true",
 ) -> None:
     """Train objectives, as process `rank` that torchrun would start.
 
     Writes weights to `folder/<objective>/<world>.safetensors`. Process `kill` ends halfway.
     """
-    os._exit(guarded(lambda: _train_all(folder, rank, world, port, names, kill)))
+    os._exit(guarded(lambda: _train_all(folder, rank, world, port, names, kill, strategy)))
 
 
 def _train_all(
-    folder: Path, rank: int, world: int, port: int, names: tuple[str, ...], kill: int | None
+    folder: Path,
+    rank: int,
+    world: int,
+    port: int,
+    names: tuple[str, ...],
+    kill: int | None,
+    strategy: str,
 ) -> None:
     torch.set_num_threads(1)
     os.environ |= torchrun_variables(rank, world, port)
-    options = {"accelerator": "cpu", "strategy": "ddp_find_unused_parameters_true"}
+    options = {"accelerator": "cpu", "strategy": strategy}
     with joined(options):
         for name in names:
             module, own = OBJECTIVES[name](), folder / name
@@ -88,7 +96,7 @@ def _train_all(
                 callbacks=[_KillOne(kill)],
                 loggers=[CsvLogger(own)],
             )
-            on_first(partial(save_file, module.state_dict(), own / f"{world}.safetensors"))
+            on_first(partial(save_file, whole_state(module), own / f"{world}.safetensors"))
 
 
 class _KillOne(pl.Callback):

@@ -28,20 +28,20 @@ ANY_VALUE = ("score.2.bias", "attend.in_proj_bias")
 
 
 def train(
-    processes: Any, folder: Path, world: int, names: tuple[str, ...] = ALL, kill: int | None = None
+    processes: Any, folder: Path, world: int, names: tuple[str, ...] = ALL, *more: Any
 ) -> list[int | None]:
     """Train in `world` processes; return how each of them ended."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     ranks = [
-        processes.Process(target=train_together, args=(folder, rank, world, port, names, kill))
+        processes.Process(target=train_together, args=(folder, rank, world, port, names, *more))
         for rank in range(world)
     ]
     for rank in ranks:
         rank.start()
     for rank in ranks:
-        rank.join(60)
+        rank.join()
     return [rank.exitcode for rank in ranks]
 
 
@@ -84,7 +84,7 @@ def test_a_killed_process_ends_the_others_with_a_sentence_and_any_number_continu
     processes, alone, tmp_path, capfd
 ):
     one = ALL[:1]
-    codes = train(processes, tmp_path, 2, one, kill=1)
+    codes = train(processes, tmp_path, 2, one, 1)
     assert codes == [2, -signal.SIGKILL]
     said = capfd.readouterr().err
     assert "another process of this job has ended" in said and "Traceback" not in said
@@ -114,3 +114,15 @@ def test_batches_that_cannot_be_shared_equally_are_refused():
     require_equal_shares(config, 4)
     with pytest.raises(UserError, match=r"budget.batch_size=8 .* by 3 processes; set it to 9"):
         require_equal_shares(config, 3)
+
+
+def test_a_sharded_teacher_learns_as_a_whole_one_and_its_checkpoint_fits_one_process(
+    processes, alone, tmp_path
+):
+    one = ALL[:1]
+    codes = train(processes, tmp_path, 2, one, 1, "fsdp")
+    assert codes == [2, -signal.SIGKILL]
+    assert train(processes, tmp_path, 2, one, None, "fsdp") == [0, 0]
+    require_same(tmp_path, 2, alone, one)
+    for want, row in zip(curve(alone, one[0]), curve(tmp_path, one[0]), strict=True):
+        assert row == pytest.approx(want, rel=1e-3, abs=1e-4)
