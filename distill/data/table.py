@@ -69,7 +69,7 @@ class ClipTable(Sequence[Clip]):
     def used(self, name: str) -> tuple[str, ...]:
         """Return the speakers or emotions of the clips shown, sorted."""
         numbers = np.unique(self.column(name))
-        return tuple(sorted(self.names[name][number] for number in numbers if number >= 0))
+        return tuple(sorted(str(self.names[name][number]) for number in numbers if number >= 0))
 
     def numbered(self, name: str, order: Sequence[str]) -> Integer[np.ndarray, " M"]:
         """Return each clip's place of its speaker or emotion in `order`; -1 where it has none."""

@@ -176,7 +176,9 @@ def _opening(sample: Sample, alignment: Alignment | None) -> list[Finding]:
     columns = [i for i, name in enumerate(sample.names) if name.startswith(silent)]
     sums = np.zeros(len(sample.kept))
     for reading in sample.moving:
-        for i in columns if reading.motion is not None else ():
+        if reading.motion is None:
+            continue
+        for i in columns:
             channel = reading.motion[:, i].astype(np.float64)
             measured = syllable_curve(channel, reading.audio, sample.corpus.fps, CLOSE_S)
             if measured is not None:

@@ -64,10 +64,9 @@ def neighbour_findings(sample: Sample) -> list[Finding]:
     for axis in range(axes):
         own = np.flatnonzero(sample.kept % axes == axis)
         if len(own) > 1:
-            nearest = KDTree(rest[sample.kept[own] // axes]).query(
-                rest[sample.kept[own] // axes], 2
-            )
-            pairs += list(zip(own, own[nearest[1][:, 1]], strict=True))
+            places = rest[sample.kept[own] // axes]
+            nearest = np.asarray(KDTree(places).query(places, 2)[1])[:, 1]
+            pairs += list(zip(own, own[nearest], strict=True))
     pairs = [(i, j) for i, j in pairs if moves[i] and moves[j]]
     if len(pairs) < 6:
         return []
@@ -88,7 +87,7 @@ def neighbour_findings(sample: Sample) -> list[Finding]:
 
 def mirror_points(rest: Float[np.ndarray, "V 3"]) -> Int[np.ndarray, " V"]:
     """Return for every point of a face the one that lies where its mirror image does."""
-    return KDTree(rest).query(rest * (-1.0, 1.0, 1.0))[1]
+    return np.asarray(KDTree(rest).query(rest * (-1.0, 1.0, 1.0))[1])
 
 
 def by_chance(alike: np.ndarray, pool: np.ndarray, pairs: int) -> np.ndarray:

@@ -149,12 +149,14 @@ def _read(sample: Sample, clip: Clip, space: MotionSpace, weights: np.ndarray) -
         "motion_s": 0.0 if motion is None else len(motion) / fps,
     }
     audio = audio[: round(LONGEST_S * SAMPLE_RATE_HZ)]
-    empty = {"motion": None, "gap": np.zeros(0), "rows": np.zeros(0, np.int64)}
     if motion is not None and (motion.ndim != 2 or motion.shape[1] != len(weights)):
         sample.misshapen[clip.id] = motion.shape[-1]
         motion = None
     if motion is None or not len(motion):
-        sample.readings.append(Reading(clip=clip, audio=audio, **empty, **lengths))
+        nothing = np.zeros(0, np.int64)
+        sample.readings.append(
+            Reading(clip=clip, audio=audio, motion=None, gap=np.zeros(0), rows=nothing, **lengths)
+        )
         return
     motion = _finite(sample, clip, motion[: round(LONGEST_S * fps)])
     sample.low = np.minimum(sample.low, motion.min(0))

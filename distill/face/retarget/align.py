@@ -120,7 +120,7 @@ class _Icp:
         """Return where a start leads and the trimmed mean cost there, in source mm."""
         now, error = start, np.inf
         for _ in range(turns):
-            distance, index = self.tree.query(now(self.source))
+            distance, index = map(np.asarray, self.tree.query(now(self.source)))
             turned = self.normals @ now.rotation.T
             facing = np.einsum("nd,nd->n", turned, self.target_normals[index])
             cost = distance / now.scale + OPPOSED_MM * (1 - facing)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -94,7 +95,7 @@ def read_mesh(path: str | Path) -> Mesh:
             "reading meshes needs trimesh; run `python -m pip install facedistill[mesh]`"
         ) from error
     try:
-        options = {"process": False, "maintain_order": True, "skip_materials": True}
+        options: dict[str, Any] = {"process": False, "maintain_order": True, "skip_materials": True}
         scene = trimesh.load_scene(path, **options)
         found = scene.to_mesh()
         points, triangles = np.array(found.vertices, float), np.array(found.faces, int)
