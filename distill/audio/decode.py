@@ -15,7 +15,7 @@ import soxr
 from jaxtyping import Float32, Num
 
 from distill.audio.containers import Block, DamagedAudio, parse_blocks, read_blocks
-from distill.errors import UserError
+from distill.errors import UserError, UserNote
 from distill.storage import atomic_path
 from distill.units import SAMPLE_RATE_HZ
 
@@ -70,7 +70,9 @@ def _decoded(
     if damage:
         seconds = len(audio) / SAMPLE_RATE_HZ
         warnings.warn(
-            f"{name} is damaged ({damage}); its first {seconds:.2f} s are used", stacklevel=3
+            f"{name} is damaged ({damage}); its first {seconds:.2f} s are used",
+            category=UserNote,
+            stacklevel=3,
         )
     return audio
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from distill.audio.containers import header_seconds
 from distill.audio.decode import load_audio
 from distill.audio.frames import exact_fps, sample_at
-from distill.errors import UserError
+from distill.errors import UserError, UserNote
 from distill.types import Clip, Recording
 from distill.units import SAMPLE_RATE_HZ
 
@@ -136,6 +136,7 @@ def warn_left_out(folder: Path, missing: Sequence[str]) -> None:
         warnings.warn(
             f"{folder} lacks {len(missing)} files that have a partner ({shown}); their sequences "
             "are left out",
+            category=UserNote,
             stacklevel=4,
         )
 

@@ -38,7 +38,7 @@ from distill.data.readers.folder import (
     split_by_name,
     together,
 )
-from distill.errors import UserError
+from distill.errors import UserError, UserNote
 from distill.face.landmarks import rest_contour
 from distill.face.names import LANDMARK_CHANNELS, LIP_POINTS
 from distill.types import Clip, Recording
@@ -76,6 +76,7 @@ def open_grid(
     if lost:
         warnings.warn(
             f"{len(lost)} clips of {root} are left out, their lips were lost: {', '.join(lost)}",
+            category=UserNote,
             stacklevel=2,
         )
     return FolderCorpus(
