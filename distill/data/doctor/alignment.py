@@ -82,7 +82,7 @@ class Alignment:
         """How many errors a clip's own sound fits better than the sound of others."""
         if len(self.advantage) < 2:
             return 0.0
-        spread = float(self.advantage.std(ddof=1)) / np.sqrt(len(self.advantage))
+        spread = float(self.advantage.std(ddof=1)) / len(self.advantage) ** 0.5
         return float(self.advantage.mean()) / max(spread, 1e-9)
 
     @property

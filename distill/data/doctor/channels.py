@@ -18,14 +18,12 @@ from distill.data.doctor.points import (
     place_findings,
 )
 from distill.data.doctor.sample import Sample
-from distill.data.doctor.values import is_positional
+from distill.data.doctor.values import LATERAL, is_positional
 from distill.face.names import mirrored
 
-LATERAL = ("jaw", "mouthLeft", "mouthRight", "eyeLookIn", "eyeLookOut")
-"""Channels whose twin moves when they do not."""
 MOVING = 1e-3
 """Standard deviation of a weight above which a channel tells something."""
-TOGETHER = 0.5
+TOGETHER, ENOUGH_S = 0.5, 30.0
 CLOSE_S = 0.1
 
 
@@ -141,14 +139,16 @@ def _twins(sample: Sample) -> list[Finding]:
 
 
 def _gaze(sample: Sample) -> list[Finding]:
-    """Both eyes look to the same side; jaw and mouth lean to the same side."""
+    """Both eyes look to the same side (a law); jaw and mouth mostly lean to the same side."""
+    if sample.frames < ENOUGH_S * sample.corpus.fps:
+        return []
     index = {name: i for i, name in enumerate(sample.names)}
     motion = sample.motion().astype(np.float64)
     sides = (
-        ("eyes", ("eyeLookInLeft", "eyeLookOutLeft"), ("eyeLookOutRight", "eyeLookInRight")),
-        ("jaw and mouth", ("jawLeft", "jawRight"), ("mouthLeft", "mouthRight")),
+        (error, "eyes", ("eyeLookInLeft", "eyeLookOutLeft"), ("eyeLookOutRight", "eyeLookInRight")),
+        (warning, "jaw and mouth", ("jawLeft", "jawRight"), ("mouthLeft", "mouthRight")),
     )
-    for what, one, two in sides:
+    for kind, what, one, two in sides:
         if not {*one, *two} <= index.keys():
             continue
         a = motion[:, index[one[0]]] - motion[:, index[one[1]]]
@@ -158,10 +158,10 @@ def _gaze(sample: Sample) -> list[Finding]:
         r = float(np.corrcoef(a, b)[0, 1])
         if r < -TOGETHER:
             return [
-                error(
+                kind(
                     "left_right_swapped",
                     what,
-                    f"{what} lean to opposite sides (r {r:.2f}); they go together in any face",
+                    f"{what} lean to opposite sides (r {r:.2f}); in a face they go together",
                     "exchange Left and Right of one of them",
                 )
             ]

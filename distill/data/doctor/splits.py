@@ -8,6 +8,7 @@ import numpy as np
 
 from distill.data.doctor.finding import Finding, error, named, warning
 from distill.data.doctor.sample import Reading, Sample
+from distill.data.doctor.values import SILENT_PEAK
 from distill.types import Clip
 
 RUN_FRAMES = 8
@@ -59,7 +60,7 @@ def _content(readings: Sequence[Reading]) -> list[Finding]:
     train = [r for r in readings if r.clip.split == "train"]
     if not train:
         return []
-    sounds = {_sound(r) for r in train}
+    sounds = {_sound(r) for r in train if np.abs(r.audio).max(initial=0.0) > SILENT_PEAK}
     runs = np.unique(np.concatenate([_runs(r) for r in train]))
     leaked = [
         r.clip.id

@@ -10,8 +10,10 @@ from distill.data.doctor.finding import Finding, error, named, note, warning
 from distill.data.doctor.sample import Reading, Sample
 from distill.face.names import ARKIT_52, HEAD, mirrored
 
-STILL = 1e-6
-"""A channel whose values span no more does not move."""
+STILL, MUCH = 1e-6, 0.1
+"""A channel whose values span no more does not move; one that spans more than the other does."""
+LATERAL = ("jaw", "mouthLeft", "mouthRight", "eyeLookIn", "eyeLookOut")
+"""Channels whose twin moves when they do not."""
 MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 MOUTH_WIDTH_MM = (20.0, 120.0)
 """Lips of any human head are 35 to 70 mm wide."""
@@ -77,17 +79,9 @@ def _still(sample: Sample) -> list[Finding]:
     if still.all():
         hint = "check that the reader fills the array that it returns"
         return [error("constant_channels", "all channels", "no channel ever moves", hint)]
-    stuck = {i for i in np.flatnonzero(still) if abs(sample.low[i]) > STILL}
-    index = {name: i for i, name in enumerate(names)}
-    for i in np.flatnonzero(still):
-        twin = index.get(mirrored(names[i]), i)
-        lateral = names[i].startswith(("jaw", "mouthLeft", "mouthRight"))
-        if (twin != i and not still[twin] and not lateral) or names[i] == "jawOpen":
-            stuck.add(i)
-        if is_positional(sample):
-            stuck.add(i)
+    stuck = _stuck_points(sample, still) if is_positional(sample) else _stuck_curves(sample, still)
     wanted: list[int] = []
-    for group in rig.groups.values():
+    for group in () if is_positional(sample) else rig.groups.values():
         own = group.cpu().numpy()
         if len(own) and not still[own].all():
             wanted += [i for i in own if still[i] and i not in stuck]
@@ -105,6 +99,32 @@ def _still(sample: Sample) -> list[Finding]:
         )
         if chosen
     ]  # fmt: skip
+
+
+def _stuck_curves(sample: Sample, still: np.ndarray) -> set[int]:
+    """Curves held away from zero (a head may be), held while their twin moves, and the jaw's."""
+    names, index = sample.rig.channels, {n: i for i, n in enumerate(sample.rig.channels)}
+    span = sample.high - sample.low
+    stuck = set()
+    for i in np.flatnonzero(still).tolist():
+        twin = index.get(mirrored(names[i]), i)
+        one_sided = span[twin] > MUCH and not names[i].startswith(LATERAL)
+        held = abs(sample.low[i]) > STILL and names[i] not in HEAD
+        if one_sided or held or names[i] == "jawOpen":
+            stuck.add(i)
+    return stuck
+
+
+def _stuck_points(sample: Sample, still: np.ndarray) -> set[int]:
+    """Coordinates of lip points that stand still while those of other lip points move."""
+    axes = len(still) // len(sample.rig.neutral)
+    lips = sample.rig.lips.cpu().numpy()
+    stuck = set()
+    for axis in range(axes):
+        own = axes * lips + axis
+        if len(own) and not still[own].all():
+            stuck |= {int(i) for i in own if still[i]}
+    return stuck
 
 
 def is_positional(sample: Sample) -> bool:
@@ -172,6 +192,8 @@ def _sizes(sample: Sample) -> list[Finding]:
     """Compare the face and the opening of its lips with the rig at rest."""
     rig, found = sample.rig, []
     lips = (rig.lips if len(rig.lips) else rig.lip_pairs.flatten()).cpu()
+    if not len(lips) or not len(rig.lip_pairs):
+        return []
     width = float(np.ptp(rig.neutral.cpu().numpy()[lips.numpy(), 0]))
     width_mm = width * MM_PER_UNIT.get(rig.units, float("nan"))
     if not np.isnan(width_mm) and not MOUTH_WIDTH_MM[0] < width_mm < MOUTH_WIDTH_MM[1]:
