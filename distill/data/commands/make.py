@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> None:
     from pathlib import Path
 
     from distill.data.commands.words import configured
-    from distill.data.corpus import open_described
+    from distill.data.corpus import NOT_OF_READERS, open_described
     from distill.data.parts import Part
     from distill.data.synthetic.corpus import build_part
 
@@ -40,6 +40,6 @@ def run(args: argparse.Namespace) -> None:
         made, what = len(open_described(data).clips), "the corpus"
     else:
         part = Part.parse(args.part)
-        asked = {key: data[key] for key in data.keys() - {"_target_", "name", "cache"}}
+        asked = {key: data[key] for key in data.keys() - {*NOT_OF_READERS, "cache"}}
         made, what = build_part(Path(data["cache"]), part, **asked), f"part {args.part}"
     sys.stdout.write(f"{what} has {made:,} clips in {data['cache']}\n")

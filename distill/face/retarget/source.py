@@ -41,8 +41,8 @@ class Source:
         lips: Vertices of the lips.
         upper: Vertices of eyes and forehead.
         lip_pairs: Facing inner lip vertices (P 2).
-        loose: Rest positions of all that is no skin: eyes, teeth, tongue, brows (N 3).
-        loose_shapes: Its displacements (52 N 3).
+        loose: Rest positions of all that is no skin: eyes, teeth, tongue, brows (W 3).
+        loose_shapes: Its displacements (52 W 3).
         name: Name of the rig.
     """
 
@@ -53,8 +53,8 @@ class Source:
     lips: Int[np.ndarray, " L"]
     upper: Int[np.ndarray, " U"]
     lip_pairs: Int[np.ndarray, "P 2"]
-    loose: Points
-    loose_shapes: Float[np.ndarray, "52 N 3"]
+    loose: Float[np.ndarray, "W 3"]
+    loose_shapes: Float[np.ndarray, "52 W 3"]
     name: str
 
     @cached_property
