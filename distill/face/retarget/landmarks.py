@@ -1,6 +1,6 @@
 """Named points of a face, as a user gives them: a few of the 68 Multi-PIE landmarks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def _number(name: str) -> int:
     raise UserError(f"unknown landmark {name!r}; use 0 to 67 or one of {', '.join(NAMES)}")
 
 
-def _place(name: str, value: Any, points: Points) -> Sequence[float]:
+def _place(name: str, value: Any, points: Points) -> np.ndarray:
     if isinstance(value, int) and not isinstance(value, bool):
         if not 0 <= value < len(points):
             raise UserError(f"landmark {name!r} is vertex {value}, but the mesh has {len(points)}")
