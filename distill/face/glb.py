@@ -123,9 +123,7 @@ def read_morphs(path: str | Path) -> Morphs:
         if mesh is None:
             raise UserError(f"{path} has no mesh with named morph targets (mesh.extras)")
         pieces = [_piece(gltf, blob, p) for p in mesh.primitives]
-    except (
-        OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error
-    ) as error:  # fmt: skip
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
         raise UserError(f"{path} is not a readable GLB file ({error})") from error
     starts = np.cumsum([0] + [len(p[0]) for p in pieces])
     extras = {k: v for k, v in mesh.extras.items() if k != "targetNames"}

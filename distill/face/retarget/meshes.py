@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from distill.errors import UserError
-from distill.face.retarget.surface import Points, Triangles, triangle_normals
+from distill.face.retarget.surface import Points, Triangles, open_edges, triangle_normals
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply")
 LEAST_TRIANGLES = 100
@@ -32,22 +32,25 @@ class Mesh:
         checked(self)
 
     def welded(self) -> tuple[Points, Triangles, Int[np.ndarray, " V"]]:
-        """Join vertices at one place, which files split at the seams of textures.
+        """Join vertices of rims that lie at one place: files split them at seams of textures.
+
+        Lips that touch but are no rims stay apart.
 
         Returns:
             Places (W 3), triangles between them without those that shrank to a line, and for
             every vertex the place it lies at (V).
         """
-        places, first, index = np.unique(
-            self.points, axis=0, return_index=True, return_inverse=True
-        )
+        own = np.arange(len(self.points))
+        own[np.unique(open_edges(self.triangles))] = -1
+        keyed = np.column_stack([self.points, own])
+        places, first, index = np.unique(keyed, axis=0, return_index=True, return_inverse=True)
         order = np.argsort(first)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
         index = rank[index.ravel()]
         triangles = index[self.triangles]
         a, b, c = triangles.T
-        return places[order], triangles[(a != b) & (b != c) & (c != a)], index
+        return places[order, :3], triangles[(a != b) & (b != c) & (c != a)], index
 
 
 def checked(mesh: Mesh) -> None:

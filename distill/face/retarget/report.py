@@ -71,7 +71,7 @@ def report_of(
     for part in others:
         counts[part.moves] = counts.get(part.moves, 0) + 1
     folded = {name: share for name, share in over.items() if share > FOLDED}
-    rims = open_edges(triangles)
+    rims = len(open_edges(triangles))
     return Report(
         stands=found.stands, place_mm=found.error_mm, fit_mm=fit_mm, weak=weak, open_edges=rims,
         eyes_left_open=left, folded=folded, parts=counts,

@@ -19,7 +19,7 @@ from distill.face.retarget.transfer import Matched, Transfer, matched
 
 SAMPLES = 240
 UNITS_MM, UNIT_RANGE = (1.0, 10.0, 25.4, 100.0, 1000.0), 1.45
-WORST_FIT_MM = 12.0
+WORST_FIT_MM = 7.5
 """A search that ends with a larger error has not found a face."""
 
 
@@ -141,8 +141,8 @@ def place(source: Source, points: np.ndarray, triangles: np.ndarray, marks: Mark
     )  # fmt: skip
     if not found.error_mm < WORST_FIT_MM:
         raise UserError(
-            f"no face is found on the mesh (error {found.error_mm:.0f} mm, at most "
-            f"{WORST_FIT_MM:.0f} is accepted); give landmarks"
+            f"no face is found on the mesh (error {found.error_mm:.1f} mm, at most "
+            f"{WORST_FIT_MM:g} is accepted); give landmarks"
         )
     return found
 
@@ -156,7 +156,7 @@ def lay(
     if marks is not None:
         places = found.similarity.back(marks[1])
         held = list(zip(source.landmarks[marks[0]].tolist(), places, strict=True))
-    surface = Surface(points, triangles[open_[triangles].all(1)])
+    surface = Surface(points, triangles[open_[triangles].any(1)])
     return register(source.points, source.triangles, source.face, surface, held), open_
 
 

@@ -7,13 +7,17 @@ import scipy.sparse as sp
 from jaxtyping import Bool, Float, Int
 from scipy.spatial import KDTree
 
-Points = Float[np.ndarray, "N 3"]
-Triangles = Int[np.ndarray, "T 3"]
+Points = Float[np.ndarray, "_ 3"]
+"""Places or vectors, however many."""
+Triangles = Int[np.ndarray, "_ 3"]
+"""Vertex indices, however many."""
 
 CANDIDATES = 8
 """Triangles looked at per closest point, by distance of their centres."""
 FACING = 0.5
 """Cosine between normals from which two surfaces face the same way."""
+TOUCHING = 1e-6
+"""Places this near count as facing the same way."""
 VIEWS_DEG = (
     (0, 0), (30, 0), (-30, 0), (60, 0), (-60, 0), (0, 30), (0, 60), (0, -30), (0, -60),
     (35, 35), (-35, 35), (35, -35), (-35, -35), (110, 0), (-110, 0), (180, 0),
@@ -61,10 +65,11 @@ def parts(count: int, triangles: Triangles) -> Int[np.ndarray, " V"]:
     return np.argsort(order, kind="stable")[label]
 
 
-def open_edges(triangles: Triangles) -> int:
-    """Count the edges that only one triangle has: the rims of holes."""
+def open_edges(triangles: Triangles) -> Int[np.ndarray, "E 2"]:
+    """Return the edges that only one triangle has: the rims of holes."""
     both = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    return int((np.unique(np.sort(both, 1), axis=0, return_counts=True)[1] == 1).sum())
+    found, count = np.unique(np.sort(both, 1), axis=0, return_counts=True)
+    return found[count == 1]
 
 
 def openness(points: Points, triangles: Triangles, size: float) -> Float[np.ndarray, " V"]:
@@ -144,12 +149,15 @@ class Surface:
         self.normals = unit(triangle_normals(points, triangles))
         self.tree = KDTree(self.corners.mean(1))
 
-    def closest(self, points: Points, normals: Points | None = None) -> Closest:
+    def closest(
+        self, points: Points, normals: Points | None = None, candidates: int = CANDIDATES
+    ) -> Closest:
         """Find the closest places; given `normals`, on triangles that face the same way.
 
-        A triangle that faces another way is taken only where no other is near.
+        A triangle that faces another way is taken only where no other is near. Only the
+        `candidates` triangles with the nearest centres are looked at.
         """
-        count = min(CANDIDATES, len(self.corners))
+        count = min(candidates, len(self.corners))
         found = self.tree.query(points, k=count)[1].reshape(len(points), -1)
         weights = barycentric(points[:, None], self.corners[found])
         places = np.einsum("nck,nckd->ncd", weights, self.corners[found])
@@ -157,6 +165,7 @@ class Surface:
         facing = np.ones(distance.shape, bool)
         if normals is not None:
             facing = np.einsum("ncd,nd->nc", self.normals[found], normals) > FACING
+            facing |= distance < TOUCHING
         best, row = (distance + 1e6 * ~facing).argmin(1), np.arange(len(points))
         return Closest(
             triangle=found[row, best],

@@ -25,8 +25,10 @@ from distill.face.retarget.surface import (
     vertex_normals,
 )
 
-SPOTS = np.array([[2, 2, 2], [4, 1, 1], [1, 4, 1], [1, 1, 4]]) / 6
+SPOTS = np.array([[4, 4, 4], [6, 3, 3], [3, 6, 3], [3, 3, 6]]) / 12
 """Places of a target triangle whose closest source triangles share in its gradient."""
+CANDIDATES = 24
+"""Source triangles looked at per spot; long thin ones need many."""
 ANCHOR_MM = 30.0
 """Below this length gradients decide, above it displacements."""
 FAR_MM = 5.0
@@ -65,7 +67,7 @@ def matched(source: Source, laid: Points, points: Points, triangles: Triangles) 
     surface = Surface(laid, source.triangles)
     spots = np.einsum("sk,tkd->tsd", SPOTS, points[triangles])
     normals = np.repeat(unit(triangle_normals(points, triangles)), len(SPOTS), 0)
-    found = surface.closest(spots.reshape(-1, 3), normals)
+    found = surface.closest(spots.reshape(-1, 3), normals, CANDIDATES)
     places = surface.closest(points, vertex_normals(points, triangles))
     known = np.flatnonzero(places.facing & (places.distance < FAR_MM))
     lids, own = _facing(points, known, laid[source.lid_pairs])

@@ -45,6 +45,15 @@ def test_welding_joins_equal_places_and_keeps_the_surface(ball: Mesh):
     np.testing.assert_array_equal(places[triangles], ball.points[ball.triangles])
 
 
+def test_lips_that_touch_are_not_glued(ball: Mesh):
+    shifted = ball.points + ball.points[0] - ball.points[1]
+    both = Mesh(
+        points=np.concatenate([ball.points, shifted]),
+        triangles=np.concatenate([ball.triangles, ball.triangles + len(ball.points)]),
+    )
+    assert len(both.welded()[0]) == len(both.points)
+
+
 def test_what_is_no_surface_is_refused(ball: Mesh, tmp_path: Path):
     holed = ball.points.copy()
     holed[3, 1] = np.nan

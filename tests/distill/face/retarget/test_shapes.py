@@ -15,7 +15,7 @@ def relative(found: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def test_transfer_onto_the_same_mesh_gives_back_the_same_shapes(made: Shapes, source: Source):
-    assert relative(made.shapes, source.shapes) < 1e-4
+    assert relative(made.shapes, source.shapes) < 1e-6
     assert made.mm_per_unit == 1.0
     np.testing.assert_array_equal(np.sort(made.lips), np.sort(source.lips))
 
