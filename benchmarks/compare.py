@@ -19,13 +19,14 @@ from benchmarks.compared import (
     read_runs,
     require_comparable,
 )
-from benchmarks.figures import draw_curves, draw_pareto, svg
+from benchmarks.figures import draw_curves, draw_pareto
 from benchmarks.report import SHEET, VIDEO
 from benchmarks.screen import console, rich_table
 from benchmarks.side_by_side import SideBySide, cost_of, side_by_side
 from benchmarks.tables import MISSING, Table, formula_table, number
 from distill.artifact import CARD
 from distill.command import guarded
+from distill.drawing import svg
 from distill.storage import write_text
 
 TEMPLATE = Path(__file__).parent / "compare.html.j2"

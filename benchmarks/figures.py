@@ -1,9 +1,7 @@
-"""Plots of several runs, as a png or as an svg that takes the colours of the page around it."""
+"""Plots of several runs."""
 
-import io
 import re
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.pareto import plain_ticks
@@ -17,17 +15,17 @@ from benchmarks.side_by_side import (
     row_names,
     rows_named,
 )
-from distill.storage import atomic_path
+from distill.drawing import finish
 
-PALETTE = ("#2f7fc1", "#d0663a", "#4b9b56", "#9b6bc7", "#b8952d", "#c2578a", "#3f9d9d", "#808080")
-_INK = "#010203"
-"""Stands for the text colour of the page and is replaced in the svg."""
+PALETTE = (
+    "#2f7fc1", "#d0663a", "#4b9b56", "#9b6bc7", "#b8952d", "#c2578a", "#3f9d9d", "#808080",
+    "#8c3b2e", "#5b6bd6", "#7d8f2a", "#b04fc4",
+)  # fmt: skip
 STUDENT_ROWS = "student-"
 MARKERS = {"safetensors-fp16": "s", "onnx": "D", "onnx-int8": "^"}
 """Of exported forms; all else is a dot."""
 ASIDE = 1.06
 """Share by which labels stand beside each other on a logarithmic axis."""
-Draw = Callable[[Any], None]
 Curves = Mapping[str, Mapping[str, tuple[list[float], list[float]]]]
 """Steps and values by run and metric."""
 
@@ -66,7 +64,7 @@ def draw_pareto(axes: Any, groups: Groups, rows: list[str] | None = None) -> Non
         axes.minorticks_off()
     else:
         plain_ticks(axes.xaxis)
-    _finish(axes)
+    finish(axes)
 
 
 def student_of(name: str) -> tuple[str, str]:
@@ -106,46 +104,4 @@ def draw_curves(axes: Any, curves: Curves) -> None:
     axes.set(xlabel="update", ylabel="loss")
     axes.set_yscale("log")
     plain_ticks(axes.yaxis)
-    _finish(axes)
-
-
-def png(draw: Draw, path: Path, *, size_in: tuple[float, float], about: str = "") -> Path:
-    """Draw on a white ground and write a png; `about` is kept inside the file."""
-    with atomic_path(path) as temporary:
-        _figure(draw, size_in).savefig(
-            temporary, format="png", dpi=130, metadata={"Description": about}
-        )
-    return path
-
-
-def svg(draw: Draw, *, size_in: tuple[float, float], name: str) -> str:
-    """Draw and return an `<svg>` element whose ink has the page's colour; `name` starts its ids."""
-    from matplotlib import rc_context
-
-    ink = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": name} | dict.fromkeys(ink, _INK)
-    with rc_context(settings):
-        out = io.StringIO()
-        figure = _figure(draw, size_in)
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
-    element = out.getvalue()[out.getvalue().index("<svg") :]
-    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    element = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", element)
-    return element.replace(_INK, "currentColor")
-
-
-def _figure(draw: Draw, size_in: tuple[float, float]) -> Any:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size_in, layout="constrained")
-    FigureCanvasAgg(figure)
-    draw(figure.add_subplot())
-    return figure
-
-
-def _finish(axes: Any) -> None:
-    axes.grid(which="both", color="#888888", alpha=0.2)
-    axes.spines[["top", "right"]].set_visible(False)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=8, framealpha=0)
+    finish(axes)

@@ -14,6 +14,7 @@ import torch
 from rich.table import Table
 
 from benchmarks.screen import console
+from benchmarks.tables import number
 from distill.command import guarded
 from distill.errors import UserError
 from distill.face.space import MotionSpace
@@ -25,7 +26,7 @@ CLIPS = 12
 
 def effect(
     talker: Talker, space: MotionSpace, audios: Sequence[np.ndarray], first: tuple, second: tuple
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Return how two (voice, emotion) personas differ on the same audio and seed.
 
     Args:
@@ -36,22 +37,23 @@ def effect(
         second: The same, for the other persona.
 
     Returns:
-        `motion_mm`, mean distance of all vertices; `upper_mm`, of eyes and forehead;
-        `lip_gap_r`, mean correlation of the two lip gaps over time.
+        `motion`, mean distance of all vertices in the rig's unit; `upper`, of eyes and forehead
+        where it has any; `lip_gap_r`, mean correlation of the two lip gaps over time.
     """
-    motion_mm, upper_mm, agreement = [], [], []
+    upper = space.rig.upper
+    motions, uppers, agreement = [], [], []
     for audio in audios:
         a, b = (
             torch.from_numpy(talker.generate(audio, persona=who, emotion=how).values)
             for who, how in (first, second)
         )
         distance = (space.to_vertices(a) - space.to_vertices(b)).norm(dim=-1)
-        motion_mm.append(float(distance.mean()))
-        upper_mm.append(float(distance[:, space.rig.upper].mean()))
+        motions.append(float(distance.mean()))
+        uppers.append(float(distance[:, upper].mean()) if len(upper) else 0.0)
         agreement.append(np.corrcoef(space.lip_gap_mm(a), space.lip_gap_mm(b))[0, 1])
     return {
-        "motion_mm": float(np.mean(motion_mm)),
-        "upper_mm": float(np.mean(upper_mm)),
+        "motion": float(np.mean(motions)),
+        "upper": float(np.mean(uppers)) if len(upper) else None,
         "lip_gap_r": float(np.mean(agreement)),
     }
 
@@ -81,6 +83,7 @@ def measure_personas(run: Path) -> dict[str, Any]:
     return {
         "retrieval": stage.manifest()["retrieval"],
         "clips": len(clips),
+        "unit": opened.space.rig.units,
         "effect": {
             name: effect(talker, opened.space, audios, *pair) for name, pair in pairs.items()
         },
@@ -97,9 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run = Path(words[0].removeprefix("run="))
         found = measure_personas(run)
         write_json(run / "report" / "personas.json", found)
-        table = Table("same audio, same seed", "motion mm", "upper face mm", "lip gap r")
+        unit = found["unit"]
+        table = Table("same audio, same seed", f"motion {unit}", f"upper face {unit}", "lip gap r")
         for name, values in found["effect"].items():
-            table.add_row(name, *(f"{value:.3f}" for value in values.values()))
+            table.add_row(name, *(number(value, 3) for value in values.values()))
         console().print(found["retrieval"], table)
 
     return guarded(work)

@@ -60,7 +60,7 @@ class RowMetrics:
         defined = [number for number in numbers if math.isfinite(number)]
         return MetricValue(
             mean=float(np.mean(defined)) if defined else None,
-            std=(float(np.std(defined, ddof=1)) if len(defined) > 1 else 0.0) if defined else None,
+            std=spread(defined) if defined else None,
             unit=spec.unit.format(u=self.unit),
             region=spec.region,
         )
@@ -116,6 +116,11 @@ def clips_of(corpus: Corpus, split: str, max_clips: int | None = None) -> list[C
     if max_clips is None or len(clips) <= max_clips:
         return clips
     return [clips[i] for i in np.linspace(0, len(clips) - 1, max_clips).round().astype(int)]
+
+
+def spread(numbers: Sequence[float]) -> float:
+    """Return the sample standard deviation; exactly 0 for equal numbers, whose mean may round."""
+    return float(np.std(np.subtract(numbers, numbers[0]), ddof=1)) if len(numbers) > 1 else 0.0
 
 
 def _generate(

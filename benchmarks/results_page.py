@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.collect import FOLDER, KIND, KeptRun, groups_of, read_kept
-from benchmarks.figures import draw_pareto, png
+from benchmarks.figures import draw_pareto
 from benchmarks.real.summary import KIND as RECORDINGS
 from benchmarks.real.summary import file_table, from_json, mean_table, silence_line
 from benchmarks.report import markdown
@@ -14,6 +14,7 @@ from benchmarks.results import Results
 from benchmarks.side_by_side import side_by_side
 from benchmarks.tables import Table, compressed_table, reach_table, speed_table, summary_table
 from benchmarks.training import plot_training, training_tables
+from distill.drawing import png
 from distill.storage import content_hash, read_json
 
 INDEX, DIGEST_SHOWN = "index.json", 12

@@ -3,12 +3,13 @@
 import difflib
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from distill.errors import UserError
+from distill.errors import UserError, UserNote
 
 FAILED = 2
 INTERRUPTED = 130
@@ -29,6 +30,16 @@ GROUPS = (
 
 def guarded(work: Callable[[], Any]) -> int:
     """Run a command; a user's mistake becomes one sentence on standard error and status 2."""
+    told = set[str]()
+
+    def tell(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if not issubclass(category, UserNote):
+            return others(message, category, *where)
+        if str(message) not in told:
+            told.add(str(message))
+            sys.stderr.write(f"note: {message}\n")
+
+    others, warnings.showwarning = warnings.showwarning, tell
     try:
         work()
     except UserError as error:
@@ -41,6 +52,8 @@ def guarded(work: Callable[[], Any]) -> int:
         where = f" ({error.filename})" if error.filename else ""
         sys.stderr.write(f"error: {error.strerror or error}{where}\n")
         return FAILED
+    finally:
+        warnings.showwarning = others
     return 0
 
 
@@ -66,6 +79,7 @@ def hydra_main(name: str, job: Callable[[dict[str, Any]], Any], arguments: Seque
     from omegaconf.errors import OmegaConfBaseException
 
     failed: list[UserError] = []
+    here = os.getpid()
 
     def call(config: DictConfig) -> None:
         if failed:
@@ -79,6 +93,8 @@ def hydra_main(name: str, job: Callable[[dict[str, Any]], Any], arguments: Seque
         try:
             job(plain)
         except UserError as error:  # raised below: Hydra would print a preamble of its own
+            if os.getpid() != here:  # a launcher runs this job in a process of its own
+                raise
             failed.append(error)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach `guarded` instead of sys.exit

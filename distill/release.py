@@ -60,6 +60,7 @@ def release(run: Path, into: Path, name: str, data: Path) -> Path:
     from distill.compress import INT8
     from distill.compress.write import export
     from distill.export import trial_clips
+    from distill.pipeline.build import build_rig
     from distill.pipeline.runs import RunDirectory
 
     student, target = run / "student", into / name
@@ -81,7 +82,7 @@ def release(run: Path, into: Path, name: str, data: Path) -> Path:
             [
                 f"## Made by\n`{command_of(config)}`, then `python -m distill.release`.\n",
                 compressed(parity),
-                check_section(checked),
+                check_section(checked, build_rig(config).units),
                 voices(config["data"]),
                 real_speech(work, data),
             ]
@@ -142,7 +143,7 @@ def read_check(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def measure_check(folder: Path, backend: str) -> dict[str, float]:
-    """Return mean and spread over seeds of the lip vertex error on a model's own clips, mm^2."""
+    """Return mean and spread over seeds of the squared lip vertex error on a model's own clips."""
     from safetensors.numpy import load_file
 
     from distill.compress.parity import LipError
@@ -158,9 +159,11 @@ def measure_check(folder: Path, backend: str) -> dict[str, float]:
     return {"mean": float(np.mean(errors)), "std": float(np.std(errors, ddof=1))}
 
 
-def check_section(found: Mapping[str, Mapping[str, float]]) -> str:
+def check_section(found: Mapping[str, Mapping[str, float]], unit: str) -> str:
     """Return the card's section on the clips that lie beside the model."""
-    errors = [f"* {b}: LVE {v['mean']:.4g} mm^2, spread {v['std']:.2g}" for b, v in found.items()]
+    errors = [
+        f"* {b}: LVE {v['mean']:.4g} {unit}^2, spread {v['std']:.2g}" for b, v in found.items()
+    ]
     head = f"{CHECK_CLIPS} test clips lie beside the model in `{CHECK}`; on them:"
     return "\n".join(["## Check", head, "", *errors, ""])
 

@@ -21,10 +21,15 @@ def job(config: dict) -> None:
     from distill.pipeline.plan import stage_names
     from distill.storage import write_json
     from distill.training.progress import Progress
+    from distill.training.world import is_first, joined
 
     began, whole = time.monotonic(), untouched(config)
-    progress = Progress(stages=[*stage_names(config), "report"])
-    folder = execute(config, progress)
+    with joined(config["trainer"]["lightning"]):
+        first = is_first()
+        progress = Progress(stages=[*stage_names(config), "report"], silent=not first)
+        folder = execute(config, progress)
+    if not first:
+        return
     options = config["benchmark"]
     results = parse(measure_run(folder, **options, progress=progress))
     write_cards(folder)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy, gelu, normalize
 
+from distill.training.rows import joined_rows
 from personalizer.losses import Temperature
 
 
@@ -95,12 +96,19 @@ class PersonaEnhancer(nn.Module):
         mask: Bool[Tensor, "B F"],
         labels: Int[Tensor, " B"] | None = None,
     ) -> Float[Tensor, ""]:
-        """Return the mean loss of the four blocks; `labels` number the personas of the batch."""
+        """Return the mean loss of the four blocks; `labels` number the personas of the batch.
+
+        Where several processes share a batch, rows of all of them are contrasted.
+        """
         persona_t = normalize(self.teacher(persona_teacher.detach()), dim=-1)
         persona_s = normalize(self.student(persona_student), dim=-1)
         motion_t = self.motion(upper_teacher.detach(), mask)
         frozen = {name: p.detach() for name, p in self.motion.named_parameters()}
         motion_s = functional_call(self.motion, frozen, (upper_student, mask))
+        persona_t, persona_s, motion_t, motion_s = map(
+            joined_rows, (persona_t, persona_s, motion_t, motion_s)
+        )
+        labels = None if labels is None else joined_rows(labels)
         tau = self.tau()
         learned, fixed = tau, tau.detach()
         blocks = (

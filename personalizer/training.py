@@ -9,6 +9,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from distill.data.corpus import joint_labels
+from distill.training.rows import joined_rows
 from distill.types import SAMPLE_RATE_HZ, Batch
 from personalizer.audio_contrastive.network import Personalizer
 from personalizer.losses import (
@@ -37,9 +38,10 @@ class ContrastiveLoss(nn.Module):
 
         The fused persona meets positives of same speaker and same emotion, across the batch and
         as the fused pair of bank entries: so a persona picked by name and one embedded from audio
-        lie together.
+        lie together. Where several processes share a batch, rows of all of them are contrasted.
         """
-        identity, feeling = model.embed(audio, samples)
+        identity, feeling = map(joined_rows, model.embed(audio, samples))
+        speaker, emotion = joined_rows(speaker), joined_rows(emotion)
         persona = model.fuse(identity, feeling)
         pair = joint_labels(speaker, emotion, len(model.emotion_bank))
         known = pair.clamp(min=0).unique()

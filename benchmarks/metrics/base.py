@@ -83,7 +83,7 @@ class Observation:
         target: Real vertices.
         other: Vertices of another seed for the same audio, for metrics over pairs.
         motion: Generated motion (F D) in rig units.
-        lip_gap_mm: Gap between the generated lips per frame.
+        lip_gap_mm: Gap between the generated lips per frame, in the rig's unit.
         audio: Waveform at 16 kHz.
         phones: Phones with times.
         gap_range_mm: Lip gap of this speaker's real motion, closed and open.

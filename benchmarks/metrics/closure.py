@@ -33,9 +33,9 @@ class Closure(FaceMetric):
         self.fps = fps
 
     @classmethod
-    def build(cls, context: FaceContext) -> "Closure":
-        """Measure at the corpus's frame rate."""
-        return cls(context.fps)
+    def build(cls, context: FaceContext) -> "Closure | None":
+        """Measure at the corpus's frame rate, where the rig has lips that face each other."""
+        return cls(context.fps) if len(context.lip_pairs) else None
 
     def update(
         self,

@@ -18,6 +18,6 @@ class Eve(RegionError):
     )
 
     @classmethod
-    def build(cls, context: FaceContext) -> "Eve":
-        """Measure on the rig's eyes and forehead."""
-        return cls(context.upper)
+    def build(cls, context: FaceContext) -> "Eve | None":
+        """Measure on the rig's eyes and forehead, where it has any."""
+        return cls(context.upper) if len(context.upper) else None

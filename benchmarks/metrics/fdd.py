@@ -35,9 +35,9 @@ class Fdd(FaceMetric):
         self.neutral, self.upper = neutral[upper].double(), upper
 
     @classmethod
-    def build(cls, context: FaceContext) -> "Fdd":
-        """Measure on the rig's eyes and forehead against its neutral face."""
-        return cls(context.neutral, context.upper)
+    def build(cls, context: FaceContext) -> "Fdd | None":
+        """Measure on the rig's eyes and forehead, where it has any, against its neutral face."""
+        return cls(context.neutral, context.upper) if len(context.upper) else None
 
     def update(
         self,

@@ -83,9 +83,10 @@ class LveRms(FaceMetric):
         self.region, self.mm_per_unit = region, mm_per_unit
 
     @classmethod
-    def build(cls, context: FaceContext) -> "LveRms":
-        """Measure on the rig's lips, in mm whatever the rig's unit."""
-        return cls(context.lips, MM_PER_UNIT[context.unit])
+    def build(cls, context: FaceContext) -> "LveRms | None":
+        """Measure on the rig's lips, in mm whatever its unit of length; None for pixels."""
+        scale = MM_PER_UNIT.get(context.unit)
+        return None if scale is None else cls(context.lips, scale)
 
     def update(self, pred: Float[Tensor, "T V 3"], target: Float[Tensor, "F V 3"]) -> None:
         """Add one sequence; the longer side is cut to the shorter."""

@@ -16,10 +16,10 @@ import torch
 from jaxtyping import Float
 
 from benchmarks.metrics.closure import BILABIALS, CLOSED_SHARE, frames_of
-from benchmarks.metrics.sync import MAX_LAG_S, lag_curve, peak
 from benchmarks.real.sources import Curve, RealClip
 from benchmarks.reference import RANGE_PERCENTILES
 from distill.audio.decode import load_audio
+from distill.audio.sync import MAX_LAG_S, lag_curve, peak
 from distill.face.space import MotionSpace
 from distill.talker import Talker
 from distill.types import SAMPLE_RATE_HZ, Interval

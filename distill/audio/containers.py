@@ -1,15 +1,20 @@
 """Audio files as a run of decoded blocks: libsndfile first, FFmpeg for what it cannot read."""
 
+import io
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import soundfile
 
 from distill.errors import UserError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 BLOCK_VALUES = 1 << 14
 """Samples per read: the one in which a file breaks off is lost, so it is short."""
@@ -54,6 +59,33 @@ def read_blocks(path: Path) -> Iterator[Block]:
         raise DamagedAudio(f"{missing_bytes} bytes promised by its header are missing")
 
 
+def header_seconds(path: Path) -> float | None:
+    """Return how long a file claims to be without decoding it; None where it does not say.
+
+    Raises:
+        UserError: The file is not audio, or cannot be read.
+    """
+    try:
+        info = soundfile.info(path)
+    except (soundfile.LibsndfileError, TypeError):
+        with _opened(path) as container:
+            stream = container.streams.audio[0]
+            if stream.duration is None or stream.time_base is None:
+                return None
+            return float(stream.duration * stream.time_base)
+    return info.frames / info.samplerate
+
+
+def parse_blocks(data: bytes, name: str) -> Iterator[Block]:
+    """Yield the blocks of a wav, flac, ogg, opus or mp3 file held in memory, as `read_blocks`."""
+    try:
+        file = _Forward(io.BytesIO(data))
+    except (soundfile.LibsndfileError, TypeError) as error:
+        raise UserError(f"{name} is not audio that can be decoded; make it again") from error
+    with file:
+        yield from _sndfile_blocks(file)
+
+
 def _sndfile_blocks(file: soundfile.SoundFile) -> Iterator[Block]:
     size, taken = max(1, BLOCK_VALUES // file.channels), 0
     while True:
@@ -69,7 +101,9 @@ def _sndfile_blocks(file: soundfile.SoundFile) -> Iterator[Block]:
         raise DamagedAudio(f"{file.frames - taken} samples promised by its header are missing")
 
 
-def _ffmpeg_blocks(path: Path) -> Iterator[Block]:
+@contextmanager
+def _opened(path: Path) -> Iterator["InputContainer"]:
+    """Open a file that has a sound track with FFmpeg."""
     import av
     from av.error import FFmpegError
 
@@ -85,6 +119,14 @@ def _ffmpeg_blocks(path: Path) -> Iterator[Block]:
     with container:
         if not container.streams.audio:
             raise UserError(f"{path} has no sound track; give a file with audio")
+        yield container
+
+
+def _ffmpeg_blocks(path: Path) -> Iterator[Block]:
+    import av
+    from av.error import FFmpegError
+
+    with _opened(path) as container:
         convert = av.AudioResampler(format="fltp")
         rate_hz = 0
         try:

@@ -6,6 +6,7 @@ the damage, with a warning; only a file with nothing to decode is an error.
 
 import math
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ import soundfile
 import soxr
 from jaxtyping import Float32, Num
 
-from distill.audio.containers import DamagedAudio, read_blocks
-from distill.errors import UserError
+from distill.audio.containers import Block, DamagedAudio, parse_blocks, read_blocks
+from distill.errors import UserError, UserNote
 from distill.storage import atomic_path
 from distill.units import SAMPLE_RATE_HZ
 
@@ -37,22 +38,41 @@ def load_audio(
     """
     path = Path(path)
     _check_file(path)
-    converter, damage = _Converter(str(path), max_seconds), ""
     try:
-        for block in read_blocks(path):
+        return _decoded(read_blocks(path), str(path), max_seconds)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); check the file") from error
+
+
+def decode_audio(
+    data: bytes, name: str, *, max_seconds: float | int = 4 * 3600
+) -> Float32[np.ndarray, " S"]:
+    """Return a wav, flac, ogg, opus or mp3 file held in memory, as `load_audio` returns a file.
+
+    `name` says whose bytes they are in errors and warnings.
+    """
+    return _decoded(parse_blocks(data, name), name, max_seconds)
+
+
+def _decoded(
+    blocks: Iterator[Block], name: str, max_seconds: float | int
+) -> Float32[np.ndarray, " S"]:
+    converter, damage = _Converter(name, max_seconds), ""
+    try:
+        for block in blocks:
             converter.push(block.samples, block.rate_hz)
     except DamagedAudio as error:
         damage = str(error)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); check the file") from error
     audio = converter.finish()
     if not len(audio):
         reason = f"is damaged ({damage})" if damage else "holds no audio samples"
-        raise UserError(f"{path} {reason}, so there is nothing to decode; record or copy it again")
+        raise UserError(f"{name} {reason}, so there is nothing to decode; record or copy it again")
     if damage:
         seconds = len(audio) / SAMPLE_RATE_HZ
         warnings.warn(
-            f"{path} is damaged ({damage}); its first {seconds:.2f} s are used", stacklevel=2
+            f"{name} is damaged ({damage}); its first {seconds:.2f} s are used",
+            category=UserNote,
+            stacklevel=3,
         )
     return audio
 

@@ -1,6 +1,6 @@
 """Training and validation batches: batch k is a pure function of the seed and of k."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,13 +8,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from distill.data.balanced import BalancedBatches
-from distill.data.corpus import Labels, split
+from distill.data.balanced import BlockedBatches
+from distill.data.corpus import Labels, numbered, split, spread, with_motion
 from distill.data.windows import Window, cut, draw_start
 from distill.face.space import MotionSpace
 from distill.protocols import Corpus
-from distill.types import Batch, Clip, Conditions, Recording
+from distill.types import Batch, Conditions, Recording
 
+VALIDATED_CLIPS = 512
+"""At most so many validation clips, evenly spread, are gone through while training."""
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Features = Callable[[np.ndarray, float], np.ndarray]
 
@@ -69,14 +71,13 @@ class MotionBatches:
         self.batch_size, self.window_frames = batch_size, window_frames
         self.seed = seed
         self.augment, self.personas, self.features = augment, personas, features
-        self.train_clips = [clip for clip in split(corpus, "train") if clip.frames]
-        self.val_clips = [clip for clip in split(corpus, "val") if clip.frames]
-        self.by_speaker = _group(self.train_clips, lambda clip: clip.speaker)
-        self.by_emotion = _group(self.train_clips, lambda clip: clip.emotion)
-        speakers = [labels.speaker(clip) for clip in self.train_clips]
-        per_batch = min(len(set(speakers)), -(-batch_size // per_speaker))
-        self.balanced = BalancedBatches(
-            speakers,
+        self.train_clips = with_motion(split(corpus, "train"))
+        self.val_clips = spread(with_motion(split(corpus, "val")), VALIDATED_CLIPS)
+        self.numbers = numbered(self.train_clips, labels)
+        self.alike = {name: _group(numbers) for name, numbers in self.numbers.items()}
+        per_batch = min(len(self.alike["speaker"]), -(-batch_size // per_speaker))
+        self.balanced = BlockedBatches(
+            self.numbers["speaker"],
             labels_per_batch=per_batch,
             clips_per_label=-(-batch_size // per_batch),
             seed=seed,
@@ -88,9 +89,8 @@ class MotionBatches:
         chosen = self.balanced.batch(index)[rank : self.batch_size : world]
         rngs = [np.random.default_rng((self.seed, index, row)) for row in rows_of_rank]
         rows = [self._train_row(index, rng) for index, rng in zip(chosen, rngs, strict=True)]
-        return self._collate(
-            [self.train_clips[i] for i in chosen], rows, self._personas(chosen, rngs)
-        )
+        numbers = {name: column[chosen] for name, column in self.numbers.items()}
+        return self._collate(numbers, rows, self._personas(chosen, rngs))
 
     def val_batches(self, embed: Callable[[np.ndarray], Tensor] | None = None) -> list[Batch]:
         """Return the middle window of every validation clip, in order, without augmentation.
@@ -104,7 +104,7 @@ class MotionBatches:
             recordings = [self.corpus.read(clip) for clip in clips]
             rows = [self._row(r, start, None) for r, start in zip(recordings, starts, strict=True)]
             persona = None if embed is None else torch.stack([embed(r.audio) for r in recordings])
-            batches.append(self._collate(clips, rows, persona))
+            batches.append(self._collate(numbered(clips, self.labels), rows, persona))
         return batches
 
     def _train_row(self, index: int, rng: np.random.Generator) -> tuple[Window, np.ndarray | None]:
@@ -136,15 +136,15 @@ class MotionBatches:
             return None
         identity, emotion = [], []
         for index, rng in zip(chosen, rngs, strict=True):
-            clip = self.train_clips[index]
-            identity.append(_swap(index, self.by_speaker[clip.speaker], table.swap, rng))
-            emotion.append(_swap(index, self.by_emotion[clip.emotion], table.swap, rng))
+            for name, drawn in (("speaker", identity), ("emotion", emotion)):
+                pool = self.alike[name][int(self.numbers[name][index])]
+                drawn.append(_swap(index, pool, table.swap, rng))
         with torch.no_grad():
             return table.fuse(table.identity[identity], table.emotion[emotion])
 
     def _collate(
         self,
-        clips: Sequence[Clip],
+        numbers: Mapping[str, np.ndarray],
         rows: Sequence[tuple[Window, np.ndarray | None]],
         persona: Tensor | None,
     ) -> Batch:
@@ -156,8 +156,8 @@ class MotionBatches:
         return Batch(
             motion=motion * mask[..., None],
             mask=mask,
-            speaker=torch.tensor([self.labels.speaker(clip) for clip in clips]),
-            emotion=torch.tensor([self.labels.emotion(clip) for clip in clips]),
+            speaker=torch.from_numpy(numbers["speaker"]),
+            emotion=torch.from_numpy(numbers["emotion"]),
             cond=Conditions(
                 audio=torch.from_numpy(np.stack([w.audio for w in windows])),
                 features=torch.from_numpy(np.stack(features)) if features else None,
@@ -166,12 +166,12 @@ class MotionBatches:
         )
 
 
-def _swap(own: int, pool: Sequence[int], chance: float, rng: np.random.Generator) -> int:
-    return pool[int(rng.integers(len(pool)))] if rng.random() < chance else own
+def _swap(own: int, pool: np.ndarray, chance: float, rng: np.random.Generator) -> int:
+    return int(pool[int(rng.integers(len(pool)))]) if rng.random() < chance else own
 
 
-def _group(clips: Sequence[Clip], key: Callable[[Clip], str]) -> dict[str, list[int]]:
-    groups: dict[str, list[int]] = {}
-    for index, clip in enumerate(clips):
-        groups.setdefault(key(clip), []).append(index)
-    return groups
+def _group(numbers: np.ndarray) -> dict[int, np.ndarray]:
+    """Return the places of every number."""
+    order = np.argsort(numbers, kind="stable")
+    found, first = np.unique(numbers[order], return_index=True)
+    return dict(zip(found.tolist(), np.split(order, first[1:]), strict=True))

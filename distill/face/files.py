@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from distill.errors import UserError
 from distill.face.livelink import read_livelink_csv, write_livelink_csv
-from distill.face.names import ARKIT_CHANNELS
+from distill.face.names import ARKIT_CHANNELS, LANDMARK_CHANNELS
 from distill.storage import atomic_path
 
 if TYPE_CHECKING:
@@ -20,7 +20,11 @@ __all__ = ["MotionFile", "read_livelink_csv", "read_npz", "write_curves", "write
 
 CURVES = (".csv", ".npz")
 SUFFIXES = (*CURVES, ".mp4", ".gif")
-UNITS = "ARKit weights 0..1, head rotation in radians"
+UNITS = {
+    ARKIT_CHANNELS: "ARKit weights 0..1, head rotation in radians",
+    LANDMARK_CHANNELS: "pixels from the contour at rest, x to the right, y up",
+}
+"""What values are, by channel names; those of other rigs are their own."""
 
 MotionFile = dict[str, object]
 """Contents of a motion npz: motion (F D) float32, names, fps, units, rig."""
@@ -89,10 +93,11 @@ def write_curves(
             raise UserError(f"rig {rig!r} has no ARKit channels; write {path} as .npz")
         write_livelink_csv(path, values, fps)
         return
+    units = UNITS.get(tuple(channels), f"channels of rig {rig}")
     with atomic_path(Path(path)) as temporary:
         np.savez_compressed(
             temporary, motion=values, names=np.array(channels), fps=np.float64(fps),
-            units=np.array(UNITS), rig=np.array(rig),
+            units=np.array(units), rig=np.array(rig),
         )  # fmt: skip
 
 

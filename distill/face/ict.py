@@ -1,12 +1,15 @@
 """The `ict` rig: ICT-FaceKit driven by ARKit channels."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from distill.face.ict_files import IctModel, read_model
+from distill.errors import UserError
+from distill.face.ict_eyes import LOOKS, gaze
+from distill.face.ict_files import IDENTITIES, IctModel, narrow, read_model
 from distill.face.ict_names import ICT_53, ict_sources, ict_to_arkit
 from distill.face.linear import LinearRig, channel_groups
 from distill.face.names import ARKIT_CHANNELS
@@ -89,12 +92,19 @@ def _colors(model: IctModel, neutral: np.ndarray, lips: np.ndarray) -> np.ndarra
     return colors
 
 
-def _basis(model: IctModel) -> np.ndarray:
-    """Displacements per ARKit channel in mm; where ARKit has one shape for two sides, their sum."""
+def _basis(model: IctModel, neutral: np.ndarray) -> np.ndarray:
+    """Displacements per ARKit channel in mm; where ARKit has one shape for two sides, their sum.
+
+    Eyeballs, which no expression moves, turn with the look shapes of their side.
+    """
     basis = np.zeros((len(ARKIT_CHANNELS), *model.neutral.shape), np.float32)
     for i, name in enumerate(ARKIT_CHANNELS):
         for source in ict_sources(name):
             basis[i] += model.expression[ICT_53.index(source)] * MM_PER_CM
+    for name in LOOKS:
+        ball = model.part == ("eyeball_left" if name.endswith("Left") else "eyeball_right")
+        if ball.any():
+            basis[ARKIT_CHANNELS.index(name), ball] = gaze(name, neutral[ball])
     return basis
 
 
@@ -107,19 +117,52 @@ def _closing_share(model: IctModel) -> float:
     return float(np.clip(opened / closed, 0, 1)) if closed > 1e-6 else 1.0
 
 
-@lru_cache(maxsize=2)
-def build_rig(path: str | Path | None = None, allow_missing: bool = False) -> LinearRig:
+def build_rig(
+    path: str | Path | None = None,
+    allow_missing: bool = False,
+    area: str = "full",
+    identity: Sequence[float] | None = None,
+    identity_seed: int | None = None,
+) -> LinearRig:
     """Build the rig from the user's copy of ICT-FaceKit, in mm.
 
-    `path` is the folder `FaceXModel`, its parent, or a compact npz. `mouthClose` is a corrective:
-    it counts up to the share of `jawOpen` at which the lips are as near as at rest.
+    `mouthClose` is a corrective: it counts up to the share of `jawOpen` at which the lips are as
+    near as at rest. Lips and upper face are the same vertices whoever it is.
+
+    Args:
+        path: The folder `FaceXModel`, its parent, or a compact npz.
+        allow_missing: Take shapes whose files are missing as zero.
+        area: `full` is all that the file holds, `narrow` the face alone without eyes and teeth.
+        identity: Weights of the first identity modes, up to 100, about N(0, 1).
+        identity_seed: Draws all 100 weights instead.
 
     Raises:
-        UserError: No path or the model is not (wholly) there.
+        UserError: No path, the model is not (wholly) there, or an option is out of range.
     """
-    model = read_model(path, allow_missing=allow_missing)
-    neutral = model.neutral * MM_PER_CM
-    lips = lip_vertices(model, neutral)
+    if area not in ("full", "narrow"):
+        raise UserError(f"rig.area={area!r} is neither full nor narrow")
+    if identity is not None and identity_seed is not None:
+        raise UserError("rig.identity and rig.identity_seed both say who it is; give one of them")
+    weights = tuple(float(weight) for weight in identity or ())
+    if identity_seed is not None:
+        weights = tuple(np.random.default_rng(identity_seed).standard_normal(IDENTITIES).tolist())
+    if len(weights) > IDENTITIES or not np.isfinite(weights).all():
+        raise UserError(
+            f"rig.identity has {len(weights)} values; give up to {IDENTITIES} finite numbers"
+        )
+    return _build(path, allow_missing, area, weights)
+
+
+@lru_cache(maxsize=2)
+def _build(
+    path: str | Path | None, allow_missing: bool, area: str, weights: tuple[float, ...]
+) -> LinearRig:
+    model = read_model(path, allow_missing=allow_missing, identities=len(weights))
+    model = narrow(model) if area == "narrow" else model
+    generic = model.neutral * MM_PER_CM
+    person = np.tensordot(np.array(weights, np.float32), model.identity, 1)
+    neutral = generic + person * np.float32(MM_PER_CM)
+    lips = lip_vertices(model, generic)
     marks = neutral[model.landmarks]
     face = neutral[model.part == "face"]
     close, jaw = ARKIT_CHANNELS.index("mouthClose"), ARKIT_CHANNELS.index("jawOpen")
@@ -130,11 +173,12 @@ def build_rig(path: str | Path | None = None, allow_missing: bool = False) -> Li
         neutral=torch.tensor(neutral),
         triangles=torch.tensor(model.triangles),
         lips=torch.tensor(lips),
-        upper=torch.tensor(upper_vertices(model, neutral)),
+        upper=torch.tensor(upper_vertices(model, generic)),
         lip_pairs=torch.tensor(model.landmarks[np.array(INNER_PAIRS)]),
-        basis=torch.tensor(_basis(model)),
-        colors=torch.tensor(_colors(model, neutral, lips)).float(),
+        basis=torch.tensor(_basis(model, neutral)),
+        colors=torch.tensor(_colors(model, generic, lips)).float(),
         pivot=torch.tensor([0.0, float(marks[8, 1]) + 25.0, 0.0]),
         view=(float(face[:, 1].min() + face[:, 1].max()) / 2, float(np.ptp(face[:, 1])) * 1.08),
         capped=((close, jaw, _closing_share(model)),),
+        landmarks=torch.tensor(model.landmarks),
     )

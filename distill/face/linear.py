@@ -1,12 +1,26 @@
 """A rig whose vertices are linear in its channels, but for bounded correctives."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from distill.face.names import HEAD, MOUTH, UPPER
+
+R = TypeVar("R")
+
+
+def on_device(rig: R, device: torch.device | str, *, non_blocking: bool = False) -> R:
+    """Return a copy of a rig, a dataclass with `groups`, with every tensor on `device`."""
+    moved = {
+        k: v.to(device, non_blocking=non_blocking)
+        for k, v in vars(rig).items()
+        if isinstance(v, Tensor)
+    }
+    groups = {k: v.to(device, non_blocking=non_blocking) for k, v in vars(rig)["groups"].items()}
+    return replace(rig, **moved, groups=groups)  # type: ignore[type-var]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -20,6 +34,7 @@ class LinearRig:
         capped: Triples (i, j, share): channel i counts only up to `share` times channel j.
             `mouthClose` is a corrective of `jawOpen`; more would push the lips through each other.
         view: Height of the middle of a portrait and the height it shows, in mm; (0, 0) shows all.
+        landmarks: Vertices of the 68 Multi-PIE landmarks; none where the rig does not know them.
     """
 
     name: str
@@ -36,6 +51,7 @@ class LinearRig:
     capped: tuple[tuple[int, int, float], ...] = ()
     view: tuple[float, float] = (0.0, 0.0)
     units: str = "mm"
+    landmarks: Int[Tensor, " K"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
 
     def effective(self, motion: Float[Tensor, "... D"]) -> Float[Tensor, "... D"]:
         """Return the weights that act: correctives capped by the channel they correct."""
@@ -61,10 +77,7 @@ class LinearRig:
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "LinearRig":
         """Return a copy with every tensor on `device`."""
-        tensors = {k: v for k, v in vars(self).items() if isinstance(v, Tensor)}
-        moved = {k: v.to(device, non_blocking=non_blocking) for k, v in tensors.items()}
-        groups = {k: v.to(device, non_blocking=non_blocking) for k, v in self.groups.items()}
-        return replace(self, **moved, groups=groups)
+        return on_device(self, device, non_blocking=non_blocking)
 
 
 def channel_groups(channels: tuple[str, ...]) -> dict[str, Int[Tensor, " _"]]:

@@ -1,7 +1,6 @@
 """Live Link Face recordings: the CSV of 52 ARKit shapes, head and eye rotations."""
 
 import csv
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +8,12 @@ from jaxtyping import Float
 
 from distill.errors import UserError
 from distill.face.names import ARKIT_52, ARKIT_CHANNELS, HEAD
+from distill.face.timecode import TIMECODE_HZ, Timecodes, timecodes
 from distill.storage import atomic_path
 
 EYES = ("leftEyeYaw", "leftEyePitch", "leftEyeRoll", "rightEyeYaw", "rightEyePitch", "rightEyeRoll")
 COLUMNS = tuple(n[0].upper() + n[1:] for n in ARKIT_52 + HEAD + EYES)
 """Value columns of a recording, 61 of them."""
-TIMECODE_HZ = 60
-"""Frames per second that Live Link Face counts its time code in, whatever the recording rate."""
 EYE_YAW_RAD, EYE_PITCH_RAD = 0.60, 0.52
 """Eye rotation per unit of look weight, fitted to real recordings (r > 0.99)."""
 COMMON_RATES_HZ = (24.0, 25.0, 30.0, 50.0, 60.0)
@@ -52,40 +50,50 @@ def write_livelink_csv(path: str | Path, motion: Float[np.ndarray, "F 55"], fps:
             writer.writerow([timecode(i, fps), len(COLUMNS), *(f"{v:.10f}" for v in row)])
 
 
-def _rate_hz(codes: list[str], path: Path) -> float:
-    """Frames per second of a list of time codes."""
-    try:
-        parts = [code.split(":") for code in codes]
-        seconds = np.array([int(h) * 3600 + int(m) * 60 + int(s) for h, m, s, _ in parts])
-        frames = np.array([float(f) for *_, f in parts])
-    except ValueError as error:
-        raise UserError(f"{path}: time codes are not of the form hh:mm:ss:ff.mmm") from error
-    if len(codes) < 2:
-        return 30.0
-    step = float(np.median(np.diff(frames)))
-    turns = [
-        step - (after - before)
-        for (t0, before), (t1, after) in pairwise(zip(seconds, frames, strict=True))
-        if t1 == t0 + 1
-    ]
-    base = (
-        min((24, 25, 30, 50, 60), key=lambda r: abs(r - np.median(turns))) if turns else TIMECODE_HZ
-    )
-    duration_s = float((seconds[-1] - seconds[0]) % 86400 + (frames[-1] - frames[0]) / base)
-    if duration_s <= 0:
-        raise UserError(f"{path}: time codes do not advance, so its frame rate is unknown")
-    rate = (len(codes) - 1) / duration_s
-    near = min(COMMON_RATES_HZ, key=lambda r: abs(r - rate))
-    return near if abs(near - rate) < 0.005 * near else rate
-
-
 def read_livelink_csv(path: str | Path) -> tuple[Float[np.ndarray, "F 55"], float]:
     """Read a recording; returns motion of the `arkit` channels (float32) and frames per second.
 
+    Frames come as they were recorded; `read_livelink_frames` also says when each of them was.
+
     Raises:
-        UserError: Missing file, missing columns, no frames or a value that is not a number.
+        UserError: Missing file, missing columns, no frames, a value that is not a number, or time
+            codes that stand still or go back.
     """
-    path = Path(path)
+    motion, codes = _rows(Path(path))
+    times = timecodes(codes, Path(path))
+    return motion, _rate_hz(times, Path(path))
+
+
+def read_livelink_frames(
+    path: str | Path,
+) -> tuple[Float[np.ndarray, "F 55"], Float[np.ndarray, " F"]]:
+    """Read a recording; returns motion and the time of every frame in seconds from the first.
+
+    Frames that the phone has left out leave a gap in the times. Head rotation is part of motion;
+    the eye rotations of the file follow from the look shapes (`eye_rotations`) and are not read.
+
+    Raises:
+        UserError: As `read_livelink_csv`.
+    """
+    motion, codes = _rows(Path(path))
+    return motion, timecodes(codes, Path(path)).times_s
+
+
+def _rate_hz(times: Timecodes, path: Path) -> float:
+    """Return frames per second over the whole recording."""
+    frames, duration_s = len(times.times_s), float(times.times_s[-1])
+    if frames < 2:
+        return 30.0
+    if duration_s <= 0:
+        raise UserError(f"{path}: time codes do not advance, so its frame rate is unknown")
+    rate = (frames - 1) / duration_s
+    slower = 1.001 if times.drop else 1.0
+    near = min((r / slower for r in COMMON_RATES_HZ), key=lambda r: abs(r - rate))
+    return near if abs(near - rate) < 0.005 * near else rate
+
+
+def _rows(path: Path) -> tuple[Float[np.ndarray, "F 55"], list[str]]:
+    """Return the curves of a recording and its time codes."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))
@@ -103,6 +111,6 @@ def read_livelink_csv(path: str | Path) -> tuple[Float[np.ndarray, "F 55"], floa
     index = [header.index(n) for n in ARKIT_CHANNELS]
     try:
         motion = np.array([[float(row[i]) for i in index] for row in body], np.float32)
+        return motion, [row[header.index("timecode")] for row in body]
     except (ValueError, IndexError) as error:
         raise UserError(f"{path} has a row with a missing or non-numeric value") from error
-    return motion, _rate_hz([row[header.index("timecode")] for row in body], path)

@@ -1,4 +1,4 @@
-"""Names of the ARKit face channels, in the column order of Live Link Face recordings."""
+"""Names of the ARKit face channels, in the column order of Live Link Face; and of a lip contour."""
 
 ARKIT_52: tuple[str, ...] = (
     "eyeBlinkLeft",
@@ -65,6 +65,15 @@ positive pitch looks down; positive roll leans to the character's right shoulder
 
 ARKIT_CHANNELS: tuple[str, ...] = ARKIT_52 + HEAD
 """Channels of the `arkit` and `ict` rigs, D = 55."""
+
+LIP_POINTS = 20
+"""0 is the left corner of the picture, 1-9 the upper lip, 10 the right corner, 11-19 the lower lip
+back to the left."""
+
+LANDMARK_CHANNELS: tuple[str, ...] = tuple(
+    f"lip{i:02d}{axis}" for i in range(LIP_POINTS) for axis in "XY"
+)
+"""Channels of the `landmarks` rig, D = 40."""
 
 UPPER: tuple[str, ...] = tuple(n for n in ARKIT_52 if n.startswith(("eye", "brow")))
 """Eyes and brows: shapes that move no lip vertex."""

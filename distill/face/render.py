@@ -8,29 +8,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from distill.face.raster import Canvas
+from distill.face.rotations import head_rotation
 from distill.protocols import Rig
 
 FIELD_OF_VIEW_RAD = 0.42
 BACKGROUND = ((0.93, 0.94, 0.95), (0.72, 0.76, 0.80))
 """Colours of the top and the bottom of the picture."""
-
-
-def head_rotation(angles: Float[Tensor, "F 3"]) -> Float[Tensor, "F 3 3"]:
-    """Rotation matrices of (yaw, pitch, roll) in radians, Live Link Face signs.
-
-    Yaw turns to the character's right, pitch looks down, roll leans to the character's right.
-    """
-    yaw, pitch, roll = (-angles[:, 0], angles[:, 1], angles[:, 2])
-    one, zero = torch.ones_like(yaw), torch.zeros_like(yaw)
-
-    def matrix(*rows: Tensor) -> Tensor:
-        return torch.stack(rows, -1).unflatten(-1, (3, 3))
-
-    cy, sy, cp, sp, cr, sr = yaw.cos(), yaw.sin(), pitch.cos(), pitch.sin(), roll.cos(), roll.sin()
-    about_y = matrix(cy, zero, sy, zero, one, zero, -sy, zero, cy)
-    about_x = matrix(one, zero, zero, zero, cp, -sp, zero, sp, cp)
-    about_z = matrix(cr, -sr, zero, sr, cr, zero, zero, zero, one)
-    return about_y @ about_x @ about_z
 
 
 def _background(width: int, height: int) -> np.ndarray:
@@ -56,7 +39,7 @@ def render_frames(
 ) -> Iterator[np.ndarray]:
     """Draw every frame of raw motion as uint8 (H W 3); `size` is (width, height) in pixels.
 
-    Head rotation is applied; memory stays flat however long the motion is.
+    Head rotation, of rigs that have one, is applied; memory stays flat however long the motion is.
     """
     canvas, camera = Canvas(_background(*size)), _camera(rig)
     triangles = rig.triangles.cpu().numpy().astype(np.int32)
@@ -67,9 +50,11 @@ def render_frames(
     for start in range(0, len(motion), 32):
         chunk = motion[start : start + 32]
         with torch.no_grad():
-            vertices = rig.to_vertices(chunk.to(rig.neutral)).float().cpu() - pivot
-            turned = vertices @ head_rotation(chunk.float().cpu()[:, head]).mT + pivot
-        for points in turned.numpy():
+            vertices = rig.to_vertices(chunk.to(rig.neutral)).float().cpu()
+            if len(head):
+                turn = head_rotation(chunk.float().cpu()[:, head])
+                vertices = (vertices - pivot) @ turn.mT + pivot
+        for points in vertices.numpy():
             yield canvas.draw(points, triangles, colors, camera, FIELD_OF_VIEW_RAD)
 
 

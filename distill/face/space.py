@@ -92,8 +92,13 @@ class MotionSpace:
         return self.rig.to_vertices(motion, vertices)
 
     def lip_gap_mm(self, motion: Float[Tensor, "... D"]) -> Float[Tensor, "..."]:
-        """Mean vertical opening between facing inner-lip vertices of raw motion, in mm."""
+        """Mean vertical opening between facing lip vertices of raw motion, in the rig's unit.
+
+        Zero for a rig whose lips face each other nowhere.
+        """
         pairs = self.rig.lip_pairs
+        if not len(pairs):
+            return motion.new_zeros(motion.shape[:-1])
         points = self.rig.to_vertices(motion, pairs.flatten())
         height = points[..., 1].unflatten(-1, (len(pairs), 2))
         return (height[..., 0] - height[..., 1]).mean(-1)

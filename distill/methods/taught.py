@@ -17,6 +17,9 @@ from distill.training.losses import LossWeights, MotionLoss
 from distill.training.objective import Objective
 from distill.types import Batch, Conditions
 
+MOST_EMOTIONS = 1 << 16
+"""More than any corpus names, so that (speaker, emotion) pairs get the same number everywhere."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundWeights:
@@ -132,7 +135,7 @@ class Taught(Objective):
                 target[..., self.upper],
                 predicted[..., self.upper],
                 mask,
-                joint_labels(batch.speaker, batch.emotion, 1 + max(int(batch.emotion.max()), 0)),
+                joint_labels(batch.speaker, batch.emotion, MOST_EMOTIONS),
             )
         return terms
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra.utils import get_method
 from torch import Tensor
 
 from distill.artifact import build_family, save_artifact
@@ -16,7 +15,7 @@ from distill.audio.backbones import BACKBONES
 from distill.audio.cache import FeatureCache
 from distill.audio.encoders import build_encoder
 from distill.audio.frozen import FrozenEncoder
-from distill.data.corpus import Labels
+from distill.data.corpus import Labels, open_described
 from distill.engines.eager import EagerEmbedder
 from distill.errors import UserError
 from distill.face.rigs import load_rig
@@ -69,10 +68,7 @@ class PersonaModel:
 
 def build_corpus(config: Config, progress: Any = None) -> Corpus:
     """Make or open the corpus that `data` describes, and check it fits the rig."""
-    options = {k: v for k, v in config["data"].items() if k not in ("name", "_target_")}
-    options["cache"] = Path(options["cache"])
-    # Called directly, not by `instantiate`, which would wrap a `UserError` in one of its own.
-    corpus = get_method(config["data"]["_target_"])(**options, progress=progress)
+    corpus = open_described(config["data"], progress)
     rig = config["rig"]["name"]
     if corpus.rig != rig:
         raise UserError(
@@ -198,12 +194,15 @@ def as_denoiser(network: Network) -> Denoiser:
 def build_enhancer(
     config: Config, space: MotionSpace, teacher: Denoiser, student: Denoiser
 ) -> torch.nn.Module | None:
-    """Build the personalizer enhancer of a round, or None when its weight is 0."""
+    """Build the personalizer enhancer of a round.
+
+    None when its weight is 0 or the rig has no upper face to contrast personas with.
+    """
     from personalizer.enhancer import PersonaEnhancer
 
-    if not config["distill"]["weights"]["pc"]:
-        return None
     upper = len(space.groups["upper"])
+    if not upper or not config["distill"]["weights"]["pc"]:
+        return None
     return PersonaEnhancer(upper, teacher.persona_dim, student.persona_dim)
 
 

@@ -1,10 +1,11 @@
 """Model cards: one README.md per model folder, every number taken from results.json."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from distill.artifact import CARD, CONFIG, WEIGHTS
+from distill.face.names import HEAD, UPPER
 from distill.pipeline.opened import open_run
 from distill.storage import read_json, write_text
 
@@ -33,7 +34,7 @@ def card(folder: Path, name: str, rows: Mapping[str, Any], results: Mapping[str,
         [
             f"# {name}",
             "",
-            "Speech-driven 3D facial animation: audio in, "
+            "Speech-driven facial animation: audio in, "
             f"{len(config['channels'])} animation curves at {config['fps']:g} fps out.",
             "",
             "## What it is",
@@ -58,8 +59,7 @@ def card(folder: Path, name: str, rows: Mapping[str, Any], results: Mapping[str,
             "* Intended for animating faces of avatars from speech. It moves a face; it does not "
             "check who speaks or what is said.",
             f"* {limits(made['data'])}",
-            "* Upper face and head are plausible, not predicted from speech alone: they follow the "
-            "seed.",
+            *unheard(config["channels"]),
             "",
             "## Licence",
             "Code MIT. Weights are under the code's licence as far as the data above allows; the "
@@ -67,6 +67,16 @@ def card(folder: Path, name: str, rows: Mapping[str, Any], results: Mapping[str,
             "",
         ]
     )
+
+
+def unheard(channels: Sequence[str]) -> list[str]:
+    """Say what speech leaves open, for rigs that have it."""
+    if not set(channels) & {*UPPER, *HEAD}:
+        return []
+    return [
+        "* Upper face and head are plausible, not predicted from speech alone: they follow the "
+        "seed."
+    ]
 
 
 def method(stage: str) -> str:

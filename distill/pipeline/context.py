@@ -24,6 +24,7 @@ from distill.training.loggers import build_loggers
 from distill.training.objective import Objective
 from distill.training.progress import Progress
 from distill.training.threads import computing_on, threads_to_train
+from distill.training.world import is_first, placement
 
 
 def loader_workers(asked: int | None) -> int:
@@ -133,7 +134,7 @@ class Context:
         counter = CallCounter(module.networks() if isinstance(module, Objective) else {})
         guards = [StaticFaceGuard()] if ema else []
         loggers = build_loggers(
-            self.config["logger"]["kind"],
+            self.config["logger"]["kind"] if is_first() else "none",
             folder=stage.folder,
             run_name=self.config["run"]["name"],
             stage=stage.name,
@@ -157,7 +158,7 @@ class Context:
                 clip=options["clip"],
                 checkpoint_every_s=options["checkpoint_every_s"],
                 validate_every_updates=min(updates, options["validate_every_updates"]),
-                trainer=options["lightning"],
+                trainer={**options["lightning"], **placement()},
                 callbacks=[*guards, counter],
                 loggers=loggers,
                 progress=bar,

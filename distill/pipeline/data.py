@@ -6,6 +6,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 
 from distill.data.corpus import SPLITS, labels_of, motions, require_trainable, split
+from distill.data.doctor import require_healthy
 from distill.errors import UserError
 from distill.face.space import MotionSpace
 from distill.pipeline.build import build_corpus, build_rig
@@ -21,7 +22,8 @@ def prepare_data(config: Mapping[str, Any], run: RunDirectory, progress: Progres
     """Return the context of a run whose corpus is ready and normalized.
 
     Raises:
-        UserError: The corpus cannot be had, or is not the one the run was started on.
+        UserError: The corpus cannot be had, has errors that `data.force` does not allow, or is not
+            the one the run was started on.
     """
     stage = run.stage("data")
     with progress.stage("data", total=1, unit="clip") as bar:
@@ -34,6 +36,8 @@ def prepare_data(config: Mapping[str, Any], run: RunDirectory, progress: Progres
     require_trainable(corpus)
     train = split(corpus, "train")
     rig = build_rig(config)
+    if not stage.complete and not config["data"].get("force"):
+        require_healthy(corpus, rig)
     if stage.complete:
         before = stage.manifest()["content_hash"]
         if before != corpus.content_hash:

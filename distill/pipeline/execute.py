@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from distill.errors import UserError
 from distill.pipeline.beside import baseline_beside
 from distill.pipeline.data import prepare_data
 from distill.pipeline.few_step import train_few_step
@@ -16,6 +17,7 @@ from distill.pipeline.plan import FEW_STEP, stage_names
 from distill.pipeline.reuse import take_teacher, teacher_source
 from distill.pipeline.runs import RunDirectory
 from distill.training.progress import Progress
+from distill.training.world import first_then_others, world_size
 
 
 def execute(config: Mapping[str, Any], progress: Progress) -> Path:
@@ -25,17 +27,39 @@ def execute(config: Mapping[str, Any], progress: Progress) -> Path:
         UserError: Config, data or environment cannot be used.
     """
     names, run = stage_names(config), RunDirectory(Path(config["run"]["dir"]))
-    source = None if run.stage("teacher").complete else teacher_source(config)
-    run.begin(config)
-    if source is not None:
-        take_teacher(run, source)
+    require_equal_shares(config, world_size())
+    first_then_others(lambda: begin(config, run))
     torch.set_num_threads(config["trainer"]["threads"] or torch.get_num_threads())
     torch.manual_seed(config["seed"])
-    context = prepare_personas(prepare_data(config, run, progress))
+    data = first_then_others(lambda: prepare_data(config, run, progress))
+    context = prepare_personas(data)
     teacher = train_teacher(context)
     with baseline_beside(context) if BASELINE in names else nullcontext():
         shrunk = run_rounds(context, teacher)
         if config["distill"]["method"] in FEW_STEP:
             train_few_step(context, teacher, shrunk)
-    hand_over(context)
+    first_then_others(lambda: hand_over(context))
     return run.folder
+
+
+def begin(config: Mapping[str, Any], run: RunDirectory) -> None:
+    """Create or check the run directory, and take over the teacher of another run if asked to."""
+    source = None if run.stage("teacher").complete else teacher_source(config)
+    run.begin(config)
+    if source is not None:
+        take_teacher(run, source)
+
+
+def require_equal_shares(config: Mapping[str, Any], processes: int) -> None:
+    """Refuse batches that so many processes cannot share equally.
+
+    Raises:
+        UserError: Some would get more rows than others.
+    """
+    for group in ("budget", "personalizer"):
+        size = config[group].get("batch_size", 0)
+        if size % processes:
+            raise UserError(
+                f"{group}.batch_size={size} cannot be shared equally by {processes} processes; "
+                f"set it to {-(-size // processes) * processes} or start another number of them"
+            )

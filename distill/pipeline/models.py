@@ -27,6 +27,8 @@ from distill.protocols import Denoiser
 from distill.storage import read_json
 from distill.training.denoising import DenoisingTraining
 from distill.training.seeding import seed_global_generators
+from distill.training.sharded import is_sharded, whole_state
+from distill.training.world import on_first
 
 BASELINE, REGRESSION_STEPS = "regression", 1
 
@@ -50,6 +52,10 @@ def train_teacher(context: Context) -> Network:
         time_power=training["time_power"],
     )
     calls = context.train(stage, module, updates=updates, seed=seed)
+    if is_sharded(network.module):
+        state = whole_state(network.module)
+        network = build_denoiser(options, context.space, context.persona_dim)
+        network.module.load_state_dict(state)
     steps = context.config["distill"]["start_steps"]
     save(context, stage, network, steps=steps, calls=calls, any_steps=True)
     return network
@@ -198,21 +204,25 @@ def save(
     `calls` are the stage's own; the model's provenance adds those of the students before it.
     """
     network.module.eval().requires_grad_(False)
-    provenance = context.provenance("" if parent is None else file_digest(parent.folder / WEIGHTS))
-    save_model(
-        stage.folder,
-        network,
-        context.space,
-        context.personas,
-        name=stage.name,
-        steps=steps,
-        any_steps=any_steps,
-        noise=noise,
-        guidance=context.config["teacher"]["guidance"] if any_steps else 1.0,
-        provenance=provenance | {"calls": _with_parents(calls, parent)},
-    )
-    digest = file_digest(stage.folder / WEIGHTS)
-    stage.finish({"steps": steps, "sha256": digest, "calls": dict(calls)})
+
+    def write() -> None:
+        digest = "" if parent is None else file_digest(parent.folder / WEIGHTS)
+        save_model(
+            stage.folder,
+            network,
+            context.space,
+            context.personas,
+            name=stage.name,
+            steps=steps,
+            any_steps=any_steps,
+            noise=noise,
+            guidance=context.config["teacher"]["guidance"] if any_steps else 1.0,
+            provenance=context.provenance(digest) | {"calls": _with_parents(calls, parent)},
+        )
+        own = file_digest(stage.folder / WEIGHTS)
+        stage.finish({"steps": steps, "sha256": own, "calls": dict(calls)})
+
+    on_first(write)
 
 
 def _with_parents(calls: Mapping[str, int], parent: Stage | None) -> dict[str, int]:

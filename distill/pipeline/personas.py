@@ -12,6 +12,7 @@ from distill.data.corpus import split
 from distill.persona import PersonaBank, unit
 from distill.pipeline.build import Network, PersonaModel, build_personalizer
 from distill.pipeline.context import Context
+from distill.training.world import on_first
 from distill.types import Clip
 from personalizer.training import PersonalizerTraining
 
@@ -47,14 +48,18 @@ def prepare_personas(context: Context) -> Context:
     context.train(stage, module, updates=updates, seed=seed, ema=None, batches=batches)
     network.module.eval().requires_grad_(False)
     personas = PersonaModel(network=network, bank=_bank(context, network))
-    save_artifact(
-        stage.folder,
-        modules={"embedder": (network.family, network.kwargs, network.module)},
-        tensors={},
-        config={"provenance": context.provenance("")},
-        header={"family": network.family},
-    )
-    stage.finish({"updates": updates, "retrieval": retrieval(context, personas)})
+
+    def write() -> None:
+        save_artifact(
+            stage.folder,
+            modules={"embedder": (network.family, network.kwargs, network.module)},
+            tensors={},
+            config={"provenance": context.provenance("")},
+            header={"family": network.family},
+        )
+        stage.finish({"updates": updates, "retrieval": retrieval(context, personas)})
+
+    on_first(write)
     return replace(context, personas=personas, table=_table(context, personas))
 
 

@@ -89,10 +89,11 @@ class RunDirectory:
 
 
 def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a config that decides results (where data is cached does not)."""
+    """Return the part of a config that decides results: not where data is cached, nor whether
+    it may have errors."""
     kept = {key: value for key, value in config.items() if key not in IGNORED}
     if "data" in kept:
-        kept["data"] = {k: v for k, v in kept["data"].items() if k != "cache"}
+        kept["data"] = {k: v for k, v in kept["data"].items() if k not in ("cache", "force")}
     return kept
 
 

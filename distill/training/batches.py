@@ -82,7 +82,8 @@ class UpdateBatches(pl.LightningDataModule):
     Args:
         make_batch: Pure function of the batch number, the rank and the number of processes.
         workers: Processes that make batches; 0 makes them in the training process.
-        validation: Whole validation batches; each process takes every `world`-th.
+        validation: Validation batches; every process goes through all of them, which are few, so
+            that all see the same numbers.
     """
 
     def __init__(self, make_batch: MakeBatch, *, workers: int = 0, validation: Sequence[Any] = ()):
@@ -111,13 +112,8 @@ class UpdateBatches(pl.LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader | list[Any]:
-        """Return this process's validation batches."""
-        trainer = self._trainer()
+        """Return the validation batches."""
         if not self.validation:
             return []
-        mine = range(trainer.global_rank, len(self.validation), trainer.world_size)
-        return DataLoader(
-            [self.validation[index] for index in mine],  # type: ignore[arg-type]
-            batch_size=None,
-            collate_fn=_as_is,
-        )
+        batches: Any = self.validation
+        return DataLoader(batches, batch_size=None, collate_fn=_as_is)

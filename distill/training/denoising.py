@@ -14,6 +14,8 @@ from distill.face.space import MotionSpace
 from distill.protocols import BlockDenoiser, Denoiser
 from distill.training.losses import LossWeights, MotionLoss
 from distill.training.objective import Objective
+from distill.training.rows import normal, uniform
+from distill.training.sharded import shard
 from distill.types import Batch, Conditions
 
 
@@ -40,8 +42,7 @@ def first_step(model: Denoiser, batch: Batch, *, seed: int) -> Float[Tensor, "B 
 
 def drop_conditions(cond: Conditions, batch: int, audio: float, persona: float) -> Conditions:
     """Mark each sample's audio and persona as dropped with the given probabilities."""
-    keep = torch.rand(2, batch)
-    keep_audio, keep_persona = keep[0] >= audio, keep[1] >= persona
+    keep_audio, keep_persona = uniform(batch) >= audio, uniform(batch) >= persona
     like = cond.audio if cond.audio is not None else cond.persona
     if like is None:
         return cond
@@ -82,6 +83,11 @@ class DenoisingTraining(Objective):
         self.drop_audio, self.drop_persona = drop_audio, drop_persona
         self.time_power = time_power
 
+    def configure_model(self) -> None:
+        """Shard the network where the strategy asks for it."""
+        if self.device_mesh is not None:
+            shard(self.model, self.device_mesh["data_parallel"], ("prepare",))
+
     def networks(self) -> dict[str, tuple[nn.Module, ...]]:
         """Return whose calls are counted: what learns here is to teach."""
         return {"teacher": (self.model,)}
@@ -89,8 +95,8 @@ class DenoisingTraining(Objective):
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Draw times and noise, predict, compare."""
         x = batch.motion
-        t = 1 - 0.98 * torch.rand(len(x)).to(x) ** self.time_power
-        z = noised(self.model, x, t, torch.randn(x.shape).to(x))
+        t = 1 - 0.98 * uniform(len(x)).to(x) ** self.time_power
+        z = noised(self.model, x, t, normal(x.shape).to(x))
         cond = self.model.prepare(batch.cond, x.shape[1])
         cond = drop_conditions(cond, len(x), self.drop_audio, self.drop_persona)
         return self.loss(predict_x0(self.model, z, t, cond), x, batch.mask)

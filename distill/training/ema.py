@@ -7,9 +7,11 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from distill.errors import UserError
+from distill.training.sharded import own, placed, whole
 
 
 def averaged_tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -54,14 +56,14 @@ class Average:
                 f"the checkpoint's averaged weights belong to another network ({different!r} is "
                 "on one side only); use a new run directory"
             )
-        self.tensors = {name: self.tensors[name].to(current[name]) for name in current}
+        self.tensors = {name: placed(self.tensors[name], current[name]) for name in current}
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Move the average towards the model's weights."""
         current = averaged_tensors(model)
         average = get_ema_multi_avg_fn(self.decay_at(self.updates))
-        average(list(self.tensors.values()), list(current.values()), self.updates)
+        average([*map(own, self.tensors.values())], [*map(own, current.values())], self.updates)
         self.updates += 1
 
     @torch.no_grad()
@@ -69,14 +71,19 @@ class Average:
         """Overwrite the model's weights with the average."""
         current = averaged_tensors(model)
         for name, value in self.tensors.items():
-            current[name].copy_(value)
+            own(current[name]).copy_(own(value))
 
     @torch.no_grad()
     def exchange(self, model: nn.Module) -> None:
         """Exchange the model's weights with the average; a second call undoes the first."""
         tensors = dict(model.named_parameters()) | dict(model.named_buffers())
-        for name in self.tensors:
-            tensors[name].data, self.tensors[name] = self.tensors[name], tensors[name].data
+        for name, value in self.tensors.items():
+            if isinstance(value, DTensor):  # the shards of a network stay where they are
+                kept = own(value).clone()
+                own(value).copy_(own(tensors[name].data))
+                own(tensors[name].data).copy_(kept)
+            else:
+                tensors[name].data, self.tensors[name] = value, tensors[name].data
 
     @contextmanager
     def swap(self, model: nn.Module) -> Iterator[None]:
@@ -156,7 +163,8 @@ class ExponentialMovingAverage(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the average as plain tensors and numbers."""
-        return {"updates": self.average.updates, "tensors": dict(self.average.tensors)}
+        tensors = {name: whole(value) for name, value in self.average.tensors.items()}
+        return {"updates": self.average.updates, "tensors": tensors}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take the average from a checkpoint."""

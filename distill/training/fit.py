@@ -18,6 +18,7 @@ from distill.training.progress import StageProgress
 from distill.training.progress_callback import ProgressCallback
 from distill.training.quiet import quiet_lightning
 from distill.training.seeding import SeedPerUpdate
+from distill.training.sharded import strategy_for
 
 
 @contextmanager
@@ -111,7 +112,11 @@ def fit(
     """
     folder = Path(folder)
     options = trainer_options(
-        folder, updates=updates, precision=precision, clip=clip, options=trainer or {}
+        folder,
+        updates=updates,
+        precision=precision,
+        clip=clip,
+        options=strategy_for(module, trainer or {}),
     )
     accumulate = options.get("accumulate_grad_batches", 1)
     if validate_every_updates is None:

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from distill.errors import UserError
 from distill.storage import atomic_path
+from distill.training.sharded import whole
 
 _log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ def _norms(gradients: list[Tensor]) -> list[Tensor]:
     by_device: dict[torch.device, list[Tensor]] = {}
     for gradient in gradients:
         by_device.setdefault(gradient.device, []).append(gradient)
-    return [get_total_norm(same) for same in by_device.values()]
+    return [whole(get_total_norm(same)) for same in by_device.values()]
 
 
 class StaticFaceGuard(pl.Callback):

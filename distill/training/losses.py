@@ -1,12 +1,14 @@
 """Losses on motion: normalized channels, vertices with extra weight on lips, and velocity."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from distill.face.space import MotionSpace
+from distill.training.rows import over_processes
+from distill.training.world import world_size
 
 SEAL_MM = 1.0
 """Gaps are compared as log(gap + 1 mm): lips that miss each other by 1 mm weigh as much as a mouth
@@ -40,10 +42,13 @@ def masked_mean(
     mask: Bool[Tensor, "B F"],
     weight: Float[Tensor, " B"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Average over valid frames, each sample's error times its weight."""
+    """Average over valid frames, each sample's error times its weight.
+
+    Where several processes share a batch, errors are divided by the mean of their frame counts.
+    """
     if weight is not None:
         error = error * weight[:, None]
-    return (error * mask).sum() / mask.sum().clamp(min=1)
+    return (error * mask).sum() / over_processes(mask.sum()).clamp(min=1 / world_size())
 
 
 def thinned(vertices: Int[Tensor, " N"], most: int = 96) -> Int[Tensor, " M"]:
@@ -56,6 +61,7 @@ class MotionLoss(nn.Module):
 
     Vertex terms are mean squared distances divided by the variance that the training motion
     gives the same vertices, so that a face at the training mean scores about one in each term.
+    A term whose vertices the rig lacks (the upper face of a lip contour) is left out.
 
     Args:
         space: Motion space; its rig shapes the vertices.
@@ -64,8 +70,11 @@ class MotionLoss(nn.Module):
 
     def __init__(self, space: MotionSpace, weights: LossWeights):
         super().__init__()
-        self.space, self.weights = space, weights
-        self.regions = {"lips": thinned(space.rig.lips), "upper": thinned(space.rig.upper)}
+        regions = {"lips": space.rig.lips, "upper": space.rig.upper}
+        needed = regions | {"gap": space.rig.lip_pairs}
+        absent = {name: 0.0 for name, index in needed.items() if not len(index)}
+        self.space, self.weights = space, replace(weights, **absent)
+        self.regions = {name: thinned(index) for name, index in regions.items() if len(index)}
         self.scales = {name: self._variance(index) for name, index in self.regions.items()}
         spread = space.lip_gap_mm(space.mean + torch.diag(space.std))
         center = space.lip_gap_mm(space.mean[None])

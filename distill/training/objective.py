@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from distill.training.optim import configure
+from distill.training.rows import over_processes
 from distill.types import Batch
 
 
@@ -39,11 +40,12 @@ class Objective(pl.LightningModule):
         return {"student": (self.model,)}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Sum the terms and log each."""
+        """Sum the terms and log each, as they are over the whole batch."""
         terms = self.terms(batch)
-        loss = torch.stack(list(terms.values())).sum()
-        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
-        self.log("train/loss", loss.detach(), prog_bar=True)
+        values = torch.stack(list(terms.values()))
+        loss, whole = values.sum(), over_processes(values.detach())
+        self.log_dict({f"train/{name}": value for name, value in zip(terms, whole, strict=True)})
+        self.log("train/loss", whole.sum(), prog_bar=True)
         return loss
 
     def configure_optimizers(self) -> Any:

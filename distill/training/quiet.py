@@ -29,6 +29,7 @@ _HARMLESS = (
     ".*Starting from v1.9.0, `tensorboardX`.*",
     ".*overwriting the callback state.*",
     ".*litlogger.*",
+    ".*`self.log\\(.*sync_dist=True\\)`.*",
 )
 
 

@@ -1,4 +1,8 @@
-"""Randomness inside training steps as a pure function of (seed, update, process)."""
+"""Randomness inside training steps as a pure function of (seed, update).
+
+Every process draws for the whole batch and takes its own rows (`distill.training.rows`), so the
+number of processes changes nothing.
+"""
 
 import random
 from typing import Any
@@ -8,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 _TRAINING, _VALIDATION = 0, 1
+_ALL_PROCESSES = 0
 
 
 def seed_global_generators(*entropy: int) -> None:
@@ -33,9 +38,9 @@ class SeedPerUpdate(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Seed from the update, the part of the update (accumulation) and the process."""
+        """Seed from the update and the part of the update (accumulation)."""
         part = batch_idx % trainer.accumulate_grad_batches
-        seed_global_generators(self.seed, _TRAINING, trainer.global_step, part, trainer.global_rank)
+        seed_global_generators(self.seed, _TRAINING, trainer.global_step, part, _ALL_PROCESSES)
 
     def on_validation_batch_start(
         self,
@@ -45,7 +50,5 @@ class SeedPerUpdate(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Seed from the validation batch and the process."""
-        seed_global_generators(
-            self.seed, _VALIDATION, dataloader_idx, batch_idx, trainer.global_rank
-        )
+        """Seed from the validation batch."""
+        seed_global_generators(self.seed, _VALIDATION, dataloader_idx, batch_idx, _ALL_PROCESSES)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from benchmarks.metrics.registry import metric_classes, specs
-from benchmarks.quality import measure_rows
+from benchmarks.quality import measure_rows, spread
 from benchmarks.reference import build_reference
 from benchmarks.subjects import RecordedSubject, StillSubject, talker_subject
 from distill.errors import UserError
@@ -73,6 +73,12 @@ def test_rows_without_randomness_take_one_seed_and_have_no_spread(measured):
         values = measured["test"][name]
         assert values["diversity"].mean == 0
         assert {value.std for value in values.values()} <= {0.0, None}
+
+
+def test_equal_numbers_have_no_spread_at_all():
+    assert spread([0.1] * 3) == 0.0 < np.std([0.1] * 3, ddof=1)
+    assert spread([1.0, 2.0, 4.0]) == pytest.approx(np.std([1.0, 2.0, 4.0], ddof=1))
+    assert spread([3.0]) == 0.0
 
 
 def test_a_still_face_has_no_lag_and_closes_its_mouth(measured):

@@ -1,10 +1,11 @@
 import subprocess
 import sys
+import warnings
 
 import pytest
 
 from distill import command
-from distill.errors import UserError
+from distill.errors import UserError, UserNote
 
 
 def run(*words: str) -> subprocess.CompletedProcess:
@@ -23,7 +24,7 @@ def test_help_lists_every_group_and_option_with_its_description():
 
 def test_every_folder_of_configs_is_a_known_group():
     folders = {p.name for p in command.config_folder().iterdir() if p.is_dir()}
-    assert folders - {"__pycache__"} == set(command.GROUPS)
+    assert folders - {"__pycache__", "hydra"} == set(command.GROUPS)  # hydra: its own groups
 
 
 @pytest.mark.parametrize(
@@ -76,6 +77,18 @@ def test_a_users_mistake_is_one_sentence_and_a_status(capsys):
 
     assert command.guarded(work) == command.FAILED
     assert capsys.readouterr().err == "error: the value 3 is above 2; use less\n"
+
+
+def test_a_note_is_one_sentence_once_and_no_failure(capsys):
+    def work():
+        for _ in range(2):
+            with warnings.catch_warnings():
+                warnings.simplefilter("always")
+                warnings.warn("3 clips are left out", UserNote, stacklevel=1)
+
+    before = warnings.showwarning
+    assert command.guarded(work) == 0 and warnings.showwarning is before
+    assert capsys.readouterr().err == "note: 3 clips are left out\n"
 
 
 def test_a_full_disk_is_one_sentence(capsys):

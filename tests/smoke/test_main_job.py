@@ -79,7 +79,7 @@ def test_personas_are_reported(finished):
     found = read_json(finished / "report" / "personas.json")
     assert set(found["effect"]) == {"two voices", "two emotions"}
     for values in found["effect"].values():
-        assert values["motion_mm"] > 0 and -1 <= values["lip_gap_r"] <= 1
+        assert values["motion"] > 0 and values["upper"] > 0 and -1 <= values["lip_gap_r"] <= 1
     assert 0 <= found["retrieval"]["test/identity_top1"] <= 1
 
 

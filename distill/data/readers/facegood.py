@@ -7,10 +7,13 @@ Layout of the public repository (FACEGOOD/FACEGOOD-Audio2Face, MIT licence, reco
     code/train/shirley_1119_bs_name316.npy            the 116 names, in the order of the arrays
     doc/Voice2Face_blendshape2ARkit.xlsx              which names make which ARKit shape
 
-`bsname.txt` of the same repository is off by one for these arrays and is not read. Curves move
-mouth and jaw only. The whole recording is split by time: no test frame is near a training frame.
+`doc/bsname.txt` of the same repository is off by one for these arrays: it has `tongue_Scale_X` near
+the end, not second, so that every name between stands one column too early. It is not read, and
+refused where it takes the place of the right list. Curves move mouth and jaw only. The whole
+recording is split by time: no test frame is near a training frame.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,7 +21,7 @@ import numpy as np
 
 from distill.audio.decode import load_audio
 from distill.audio.frames import sample_at
-from distill.data.readers.folder import digest
+from distill.data.readers.folder import digest, frames_of_both, together
 from distill.errors import UserError
 from distill.face.names import ARKIT_52, HEAD
 from distill.types import Clip, Recording
@@ -27,6 +30,10 @@ FPS = 30.0
 SEGMENT_FRAMES, GAP_FRAMES = 180, 30
 SHARES = (("train", 0.0, 0.7), ("val", 0.7, 0.8), ("test", 0.8, 1.0))
 WIDTH = 116
+NAMES_SHA256 = "080791aa78344840e4f7cd23aab3f32d41d51f2ed268bde38bbce6bff24b08d0"
+"""Of the 116 names, a line each."""
+JAW, JAW_COLUMN = "mouth_stretch_c", 74
+"""The weight that opens the jaw, and its column."""
 _SIDED = {
     "mouthSmile": ("mouth_lipCornerPull",),
     "mouthFrown": ("mouth_lipCornerDepress", "mouth_lipCornerDepressFix"),
@@ -76,30 +83,32 @@ class FacegoodCorpus:
     def __init__(self, root: Path):
         self.root = checked_root(Path(root))
         self.names = read_names(self.root / "code/train/shirley_1119_bs_name316.npy")
-        self._opened: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._opened: dict[str, Recording] = {}
         recordings = sorted((self.root / "code/train/bs_value").glob("bs_value_1114_*.npy"))
         if not recordings:
             raise UserError(f"{self.root}/code/train/bs_value holds no bs_value_1114_*.npy file")
         self.content_hash = digest([*recordings, *(self._wav(self._id(p)) for p in recordings)])
         self.clips: list[Clip] = []
         for path in recordings:
-            self.clips += segments(self._id(path), len(self._open(self._id(path))[1]))
+            frames = len(checked_weights(read_array(path)))
+            name = self._id(path)
+            self.clips += segments(name, frames_of_both(frames, self._wav(name), FPS))
 
     def read(self, clip: Clip) -> Recording:
         """Open a segment."""
-        audio, motion = self._open(clip.extra["recording"])
+        whole = self._open(clip.extra["recording"])
+        assert whole.motion is not None
         first, last = clip.extra["start_frame"], clip.extra["start_frame"] + clip.frames
         return Recording(
-            audio=audio[sample_at(first, FPS) : sample_at(last, FPS)], motion=motion[first:last]
+            audio=whole.audio[sample_at(first, FPS) : sample_at(last, FPS)],
+            motion=whole.motion[first:last],
         )
 
-    def _open(self, recording: str) -> tuple[np.ndarray, np.ndarray]:
+    def _open(self, recording: str) -> Recording:
         if recording not in self._opened:
             path = self.root / f"code/train/bs_value/bs_value_1114_{recording}.npy"
             motion = to_arkit(read_array(path), self.names)
-            audio = load_audio(self._wav(recording))
-            frames = min(len(motion), int(len(audio) * FPS // 16_000))
-            self._opened[recording] = audio, motion[:frames]
+            self._opened[recording] = together(load_audio(self._wav(recording)), motion, FPS)
         return self._opened[recording]
 
     def _wav(self, recording: str) -> Path:
@@ -131,32 +140,44 @@ def checked_root(root: Path) -> Path:
 
 
 def read_array(path: Path) -> np.ndarray:
-    """Read a plain array; anything that would need unpickling is refused."""
+    """Open a plain array, read when it is used; anything that would need unpickling is refused."""
     import warnings
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # headers written by Python 2
-            return np.load(path, allow_pickle=False)
+            return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not a plain numpy array: {error}") from error
 
 
 def read_names(path: Path) -> list[str]:
-    """Read the 116 names; a list shifted by one is refused."""
+    """Read the 116 names; any other list is refused, `bsname.txt` first of all."""
     names = [str(name) for name in read_array(path)]
-    if len(names) != WIDTH or names[0] != "brow_lower_l":
-        raise UserError(
-            f"{path} is not the name list of these arrays: expected {WIDTH} names from "
-            f"brow_lower_l, found {len(names)} from {names[0] if names else 'nothing'}"
-        )
-    return names
+    if hashlib.sha256("\n".join(names).encode()).hexdigest() == NAMES_SHA256:
+        return names
+    found = f"expected {WIDTH} names, found {len(names)}"
+    if JAW in names and (column := names.index(JAW)) != JAW_COLUMN:
+        off = column - JAW_COLUMN
+        found = f"{JAW} is name {column}, not {JAW_COLUMN}, off by {off:+d} as in bsname.txt"
+    elif len(names) == WIDTH:
+        found = f"its {WIDTH} names are others or in another order"
+    raise UserError(
+        f"{path} is not the name list of these arrays ({found}); take "
+        "shirley_1119_bs_name316.npy of the public repository"
+    )
+
+
+def checked_weights(weights: np.ndarray) -> np.ndarray:
+    """Return rig weights (T 116), or say what shape they have."""
+    if weights.ndim != 2 or weights.shape[1] != WIDTH:
+        raise UserError(f"expected weights of shape (frames, {WIDTH}), found {weights.shape}")
+    return weights
 
 
 def to_arkit(weights: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Convert (T 116) rig weights to (T 55) ARKit shapes and a still head."""
-    if weights.ndim != 2 or weights.shape[1] != WIDTH:
-        raise UserError(f"expected weights of shape (frames, {WIDTH}), found {weights.shape}")
+    weights = checked_weights(weights)
     column = {name: index for index, name in enumerate(names)}
     channels = (*ARKIT_52, *HEAD)
     motion = np.zeros((len(weights), len(channels)), np.float32)

@@ -1,6 +1,7 @@
 """What every reader shares: a corpus of files, frame rates, sound beside motion, splits by name."""
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,16 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from distill.audio.containers import header_seconds
+from distill.audio.decode import load_audio
 from distill.audio.frames import exact_fps, sample_at
-from distill.errors import UserError
+from distill.errors import UserError, UserNote
 from distill.types import Clip, Recording
+from distill.units import SAMPLE_RATE_HZ
 
 SOUND = (".wav", ".flac", ".m4a", ".mp3", ".aac", ".ogg", ".opus", ".mov", ".mp4")
 """Endings of files that hold sound, those without loss first."""
+ENDS_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +102,55 @@ def together(
     audio: Float[np.ndarray, " S"], motion: Float[np.ndarray, "F D"], fps: float
 ) -> Recording:
     """Return the stretch that both audio and motion cover."""
-    frames = min(len(motion), int(len(audio) * exact_fps(fps) // 16_000))
+    frames = min(len(motion), int(len(audio) * exact_fps(fps) // SAMPLE_RATE_HZ))
     return Recording(
         audio=audio[: sample_at(frames, fps)],
         motion=np.ascontiguousarray(motion[:frames], np.float32),
     )
+
+
+def heard_samples(sound: Path) -> int:
+    """Return how many samples at 16 kHz a sound file has, from its header where that says it.
+
+    Raises:
+        UserError: It is no sound file.
+    """
+    seconds = header_seconds(sound)
+    return len(load_audio(sound)) if seconds is None else round(seconds * SAMPLE_RATE_HZ)
+
+
+def frames_of_both(frames: int, sound: Path, fps: float) -> int:
+    """Return how many of the motion's frames a sound file covers, without decoding it."""
+    return min(frames, int(heard_samples(sound) * exact_fps(fps) // SAMPLE_RATE_HZ))
+
+
+def frames_at_rate(frames: int, was: float, now: float) -> int:
+    """Return how many frames `at_rate` makes of `frames`."""
+    return len(at_rate(np.empty((frames, 0), np.float32), was, now))
+
+
+def warn_left_out(folder: Path, missing: Sequence[str]) -> None:
+    """Name files that are missing beside their partners, which are left out for it."""
+    if missing:
+        shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        warnings.warn(
+            f"{folder} lacks {len(missing)} files that have a partner ({shown}); their sequences "
+            "are left out",
+            category=UserNote,
+            stacklevel=4,
+        )
+
+
+def fingerprint(paths: Iterable[Path]) -> str:
+    """Hash name, size, beginning and end of files: for corpora that take minutes to read whole."""
+    total = hashlib.sha256()
+    for path in paths:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            head = file.read(ENDS_BYTES)
+            file.seek(max(size - ENDS_BYTES, 0))
+            total.update(f"{path.name} {size} ".encode() + head + file.read(ENDS_BYTES))
+    return total.hexdigest()[:16]
 
 
 def require_pairs(

@@ -8,6 +8,7 @@ import torch
 from distill.face.arkit import fields, head, upper
 from distill.face.arkit.curves import Array
 from distill.face.arkit.head import Head, build_head
+from distill.face.arkit.landmarks import landmark_vertices
 from distill.face.arkit.layout import LIP_T, SLIT_X
 from distill.face.linear import LinearRig, channel_groups
 from distill.face.names import ARKIT_CHANNELS, mirrored
@@ -103,4 +104,5 @@ def build_rig() -> LinearRig:
         pivot=torch.tensor([0.0, -80.0, -10.0]),
         view=(-12.0, 262.0),
         capped=((close, jaw, 1.0),),
+        landmarks=torch.tensor(landmark_vertices(mesh)),
     )

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from distill.diffusion.sampling import predict_x0
@@ -11,6 +10,7 @@ from distill.methods.consistency.targets import consistency_target, huber_weight
 from distill.methods.taught import Taught, grid_times, snr_weight
 from distill.protocols import Denoiser
 from distill.training.denoising import noised
+from distill.training.rows import normal, uniform
 from distill.types import Batch
 
 
@@ -44,8 +44,8 @@ class ConsistencyTraining(Taught):
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Draw a time of the teacher's grid, build the target, compare."""
         x = batch.motion
-        t = grid_times(torch.rand(len(x)), self.grid_steps, self.time_power).to(x)
-        z = noised(self.model, x, t, torch.randn(x.shape).to(x))
+        t = grid_times(uniform(len(x)), self.grid_steps, self.time_power).to(x)
+        z = noised(self.model, x, t, normal(x.shape).to(x))
         cond, cond_teacher = self.prepared(batch)
         target = consistency_target(
             self.model,

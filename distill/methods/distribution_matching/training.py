@@ -12,6 +12,7 @@ from distill.methods.taught import Taught
 from distill.protocols import Denoiser
 from distill.training.denoising import noised
 from distill.training.optim import parameter_groups, scheduled
+from distill.training.rows import normal, uniform
 from distill.types import Batch, Conditions
 
 LOWEST_TIME, HIGHEST_TIME = 0.02, 0.98
@@ -69,13 +70,13 @@ class DistributionMatching(Taught):
         """Return the x0 of one step of the generator's sampler, drawn for the whole batch."""
         x = batch.motion
         step = int(torch.randint(self.steps, ()))
-        z, t = own_input(self.model, torch.randn(x.shape).to(x), cond, self.steps, step)
+        z, t = own_input(self.model, normal(x.shape).to(x), cond, self.steps, step)
         return predict_x0(self.model, z, t, cond)
 
     def _diffused(self, made: Tensor) -> tuple[Tensor, Tensor]:
-        u = torch.rand(len(made)).to(made)
+        u = uniform(len(made)).to(made)
         t = HIGHEST_TIME - (HIGHEST_TIME - LOWEST_TIME) * u**self.time_power
-        return noised(self.model, made, t, torch.randn(made.shape).to(made)), t
+        return noised(self.model, made, t, normal(made.shape).to(made)), t
 
     def learning(self) -> nn.Module:
         """The fake score learns too."""

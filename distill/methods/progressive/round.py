@@ -15,6 +15,7 @@ from distill.methods.taught import Taught, grid_times, snr_weight
 from distill.protocols import BlockDenoiser, Denoiser
 from distill.training.denoising import noised
 from distill.training.losses import masked_mean
+from distill.training.rows import normal, uniform
 from distill.types import Batch, Conditions
 
 
@@ -52,7 +53,7 @@ class DistillationRound(Taught):
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Draw a student time, build the target, compare."""
         x = batch.motion
-        t = grid_times(torch.rand(len(x)), self.steps, self.time_power).to(x)
+        t = grid_times(uniform(len(x)), self.steps, self.time_power).to(x)
         cond, cond_teacher = self.prepared(batch)
         z = self._noisy(x, t, looking_back(self.model, cond, x))
         if isinstance(self.teacher, BlockDenoiser):  # both look back at the same motion
@@ -74,8 +75,8 @@ class DistillationRound(Taught):
     def _noisy(self, x: Tensor, t: Tensor, cond: Conditions) -> Tensor:
         """Return real motion noised to `t`, in part through the student's step before `t`."""
         before = (t + 1.0 / self.steps).clamp(max=1.0)
-        led = (torch.rand(len(x)).to(x) < self.on_policy) & (before > t)
-        noise = torch.randn(x.shape).to(x)
+        led = (uniform(len(x)).to(x) < self.on_policy) & (before > t)
+        noise = normal(x.shape).to(x)
         z = noised(self.model, x, t, noise)
         if not led.any():
             return z

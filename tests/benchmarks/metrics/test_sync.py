@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.metrics.sync import SyncLag, SyncR, log_envelope_db, speech_mask
+from benchmarks.metrics.sync import SyncLag, SyncR
 from distill.audio.frames import frames_for
+from distill.audio.sync import log_envelope_db, speech_mask
 from tests.benchmarks.fakes import FPS, recording
 
 

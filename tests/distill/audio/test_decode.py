@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from distill.audio.decode import load_audio, resample, write_wav
+from distill.audio.decode import decode_audio, load_audio, resample, write_wav
+from distill.errors import UserError
 from tests.distill.audio.recordings import chirp_bursts, delay_samples, write, write_ffmpeg
 
 SENT = chirp_bursts(16000).astype(np.float32)
@@ -137,3 +138,17 @@ def test_real_recordings_are_read_whole(shared_data):
         info, audio = soundfile.info(path), load_audio(path)
         assert abs(len(audio) - info.frames * 16000 / info.samplerate) <= 1
         assert 0.01 < np.sqrt(np.mean(audio**2)) < 0.5
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+def test_bytes_decode_as_the_file_that_holds_them(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    write(path, chirp_bursts(44100), 44100)
+    assert np.array_equal(decode_audio(path.read_bytes(), "segment 3"), load_audio(path))
+
+
+def test_bytes_that_are_no_audio_are_refused_by_their_name():
+    with pytest.raises(UserError, match="segment 3 is not audio"):
+        decode_audio(b"no sound at all", "segment 3")
+    with pytest.raises(UserError, match="segment 3"):
+        decode_audio(b"", "segment 3")

@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from distill.data.balanced import BalancedBatches
+from distill.data.balanced import BalancedBatches, BlockedBatches
 from distill.errors import UserError
 
 LABELS = [*np.random.default_rng(0).integers(0, 9, 100).tolist(), 50, 51, 51]
@@ -65,3 +65,31 @@ def test_impossible_requests_are_refused(labels, changes):
     kwargs = {"labels_per_batch": 4, "clips_per_label": 3, **changes}
     with pytest.raises(UserError):
         BalancedBatches(labels, **kwargs)
+
+
+def blocked(block_clips: int) -> BlockedBatches:
+    return BlockedBatches(
+        LABELS, block_clips=block_clips, labels_per_batch=4, clips_per_label=3, seed=5
+    )
+
+
+def test_a_corpus_of_one_block_has_the_batches_of_a_plan_of_all():
+    whole, plain = blocked(len(LABELS)), balanced()
+    assert whole.per_epoch == plain.per_epoch
+    assert [whole.batch(i) for i in range(40)] == [plain.batch(i) for i in range(40)]
+
+
+def test_an_epoch_of_blocks_holds_every_clip_and_each_batch_is_of_neighbours():
+    batches = blocked(30)
+    for epoch in range(2):
+        first = epoch * batches.per_epoch
+        plan = [batches.batch(first + i) for i in range(batches.per_epoch)]
+        assert {clip for batch in plan for clip in batch} == set(range(len(LABELS)))
+        assert all(max(batch) - min(batch) < 30 for batch in plan)
+    assert batches.batch(0) != batches.batch(batches.per_epoch)
+
+
+def test_batches_of_blocks_follow_from_seed_and_index_alone():
+    first, second = blocked(30), blocked(30)
+    backwards = [second.batch(i) for i in reversed(range(60))]
+    assert [first.batch(i) for i in range(60)] == backwards[::-1]

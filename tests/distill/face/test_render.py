@@ -1,8 +1,9 @@
 import numpy as np
 import torch
 
-from distill.face.render import contact_sheet, head_rotation, render_frames, render_image
+from distill.face.render import contact_sheet, render_frames, render_image
 from distill.face.rigs import load_rig
+from distill.face.rotations import head_rotation
 
 SIZE = (96, 80)
 

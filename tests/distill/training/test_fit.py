@@ -1,30 +1,20 @@
 import os
 import resource
 import signal
-import socket
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from distill.errors import UserError
 from distill.training.checkpoints import AtomicCheckpointIO
 from distill.training.fit import fit
-from tests.distill.training.processes import note_gradients, train_slowly
+from tests.distill.training.processes import train_slowly
 from tests.distill.training.toy import Toy, toy_data
 
 UPDATES = 40
-
-
-@pytest.fixture(scope="module")
-def processes():
-    """Start processes from a server that has imported everything and started no thread."""
-    context = torch.multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.distill.training.processes"])
-    return context
 
 
 def _wait_for(path: Path, process: Any) -> None:
@@ -162,23 +152,3 @@ def test_an_unwritable_folder_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="choose another folder"):
         _train(tmp_path / "file" / "below", 2)
-
-
-def test_two_processes_have_the_gradients_of_one_with_the_joined_batch(tmp_path, processes):
-    """Mean of the halves' gradients = gradient of the whole, at both updates."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    ranks = [processes.Process(target=note_gradients, args=(tmp_path, r, 2, port)) for r in (0, 1)]
-    for rank in ranks:
-        rank.start()
-    note_gradients(tmp_path, 0, 1, port)
-    for rank in ranks:
-        rank.join()
-        assert rank.exitcode == 0
-    for step in range(2):
-        whole = load_file(tmp_path / f"{step}_0of1.safetensors")
-        halves = [load_file(tmp_path / f"{step}_{r}of2.safetensors") for r in range(2)]
-        for name, gradient in whole.items():
-            assert torch.equal(halves[0][name], halves[1][name])
-            torch.testing.assert_close(halves[0][name], gradient, rtol=1e-5, atol=1e-7)

@@ -60,12 +60,33 @@ def test_audio_and_motion_are_equally_long(folder):
 def test_wrong_folders_and_lists_are_refused(tmp_path):
     with pytest.raises(UserError, match="FACEGOOD/FACEGOOD-Audio2Face"):
         FacegoodCorpus(tmp_path)
-    shifted = np.array([f"name{i}" for i in range(WIDTH)])
-    np.save(tmp_path / "names.npy", shifted)
-    with pytest.raises(UserError, match="expected 116 names"):
-        read_names(tmp_path / "names.npy")
     with pytest.raises(UserError, match="shape"):
         to_arkit(np.zeros((4, 7)), [])
+
+
+def off_by_one(names):
+    """The list of `bsname.txt`: the second name stands before the last one."""
+    return [names[0], *names[2:-1], names[1], names[-1]]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (off_by_one, "mouth_stretch_c is name 73, not 74, off by -1 as in bsname.txt"),
+        (lambda names: ["116", *names], r"name 75, not 74, off by \+1"),
+        (lambda names: [*names[1:], names[0]], "off by -1"),
+        (lambda names: [*names[:-2], names[-1], names[-2]], "names are others or in another order"),
+        (lambda names: names[:100], "expected 116 names, found 100"),
+        (lambda names: [f"name{i}" for i in range(WIDTH)], "others"),
+    ],
+)
+def test_a_list_that_is_not_the_arrays_own_is_refused(folder, tmp_path, change, said):
+    names = json.loads((folder / "meta.json").read_text())["names116"]
+    np.save(tmp_path / "names.npy", np.array(names))
+    assert read_names(tmp_path / "names.npy") == names
+    np.save(tmp_path / "names.npy", np.array(change(names)))
+    with pytest.raises(UserError, match=said):
+        read_names(tmp_path / "names.npy")
 
 
 def test_every_source_goes_to_a_shape_of_the_rig():

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distill.data.parts import Part
 from distill.data.synthetic import build_corpus, open_corpus
+from distill.data.synthetic.corpus import build_part
 from distill.errors import UserError
 from distill.protocols import Corpus
 
@@ -86,6 +88,23 @@ def test_a_second_build_opens_the_first(tmp_path):
     assert (again.folder / "index.json").stat().st_mtime_ns == written
     assert len(calls) == 9
     assert again.clips == first.clips
+
+
+def test_a_corpus_joined_from_parts_is_the_one_made_at_once(tmp_path):
+    whole = build_corpus(tmp_path / "whole", **SMALL)
+    parts = [Part(number, 3) for number in (3, 1)]  # the second is left to the join
+    assert [build_part(tmp_path / "parts", part, **SMALL) for part in parts] == [3, 3]
+    (folder,) = (tmp_path / "parts").iterdir()
+    written = [path.stat().st_mtime_ns for path in sorted(folder.rglob("*.npy"))]
+    (folder / "parts" / ".partial-of-a-killed-process").mkdir()
+    assert build_part(tmp_path / "parts", parts[0], **SMALL) == 3
+    assert [path.stat().st_mtime_ns for path in sorted(folder.rglob("*.npy"))] == written
+    joined = build_corpus(tmp_path / "parts", **SMALL)
+    for name in ("audio.npy", "motion.npy", "index.json"):
+        assert (joined.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+    assert not (folder / "parts").exists()
+    assert build_part(tmp_path / "parts", parts[1], **SMALL) == 3
+    assert not (folder / "parts").exists()
 
 
 def test_a_killed_build_is_not_taken_for_complete(tmp_path):

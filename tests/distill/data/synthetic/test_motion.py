@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from benchmarks.metrics.sync import lag_curve
+from distill.audio.sync import lag_curve
 from distill.data.synthetic.articulation import CHANNELS
 from distill.data.synthetic.clip import Job, frames_for, make_clip
 from distill.data.synthetic.engines import load_engine

@@ -1,0 +1,1 @@
+"""Public corpora by name: manifests of their files, downloads that resume and are verified."""
