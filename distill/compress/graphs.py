@@ -139,17 +139,17 @@ def stream_graph(engine: EagerStreamEngine, persona_in: int | None) -> ModelProt
     Memory of input `x` comes out as `x_next`; rows are dynamic, so streams can be batched.
     """
     rows = Dim("rows", min=2, max=_MOST_ROWS)
-    shape, state = engine.stream, engine.begin(2)
-    windows = torch.randn(2, shape.block_frames * shape.per_frame, FFT_SAMPLES)
+    shape, state = engine.stream, engine.begin(EXAMPLE_ROWS)
+    windows = torch.randn(EXAMPLE_ROWS, shape.block_frames * shape.per_frame, FFT_SAMPLES)
     history = torch.from_numpy(state["history"])
     heard = [torch.from_numpy(value) for name, value in state.items() if name != "history"]
-    noise = torch.randn(2, shape.block_frames, history.shape[2])
+    noise = torch.randn(EXAMPLE_ROWS, shape.block_frames, history.shape[2])
     inputs: dict[str, tuple[Any, Any]] = {
         "windows": (windows, {0: rows}),
         "noise": (noise, {0: rows}),
     }
     if persona_in is not None:
-        inputs["persona"] = (torch.randn(2, persona_in), {0: rows})
+        inputs["persona"] = (torch.randn(EXAMPLE_ROWS, persona_in), {0: rows})
     inputs["history"] = (history, {0: rows})
     inputs["heard"] = (heard, [{0: rows} for _ in heard])
     return trace(engine.streaming, inputs, ["motion", *(f"{name}_next" for name in state)])

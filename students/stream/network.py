@@ -126,8 +126,8 @@ class StreamDenoiser(ConditionedDenoiser, BlockDenoiser):
         own = len(state) - len(self.blocks)
         features, heard = self._encoder.step(windows, state[:own])
         cond = Conditions(persona=persona)
-        h, pasts = features + self._posture(cond, len(windows))[:, None], []
-        c = fn.silu(self.persona.or_null(cond, len(windows)))
+        h, pasts = features + self._posture(cond, windows.shape[0])[:, None], []
+        c = fn.silu(self.persona.or_null(cond, windows.shape[0]))
         for block, past in zip(
             cast(Iterable[ModulatedConvBlock], self.blocks), state[own:], strict=True
         ):
