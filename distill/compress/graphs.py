@@ -14,7 +14,8 @@ from torch.export import Dim
 
 from distill.audio.mel import FFT_SAMPLES, LogMel
 from distill.compress.framing import OPSET, chain, framing
-from distill.compress.tidy import quiet
+from distill.compress.hoist import hoist
+from distill.compress.tidy import quiet, tidy
 from distill.diffusion.sampling import unrolled_sample
 from distill.diffusion.schedule import step_grid
 from distill.engines.eager import EagerStreamEngine
@@ -133,10 +134,10 @@ def model_graphs(
     }  # fmt: skip
 
 
-def stream_graph(engine: EagerStreamEngine, persona_in: int | None) -> ModelProto:
-    """Return one block of a stream, `Streaming`, with its memory as inputs and outputs.
+def stream_graphs(engine: EagerStreamEngine, persona_in: int | None) -> dict[str, ModelProto]:
+    """Return `stream`, one block of `Streaming`, and with personas `style`, what it takes of one.
 
-    Memory of input `x` comes out as `x_next`; rows are dynamic, so streams can be batched.
+    Memory is explicit: input `x` comes out as `x_next`. Rows are dynamic: streams can be batched.
     """
     rows = Dim("rows", min=2, max=_MOST_ROWS)
     shape, state = engine.stream, engine.begin(EXAMPLE_ROWS)
@@ -147,12 +148,16 @@ def stream_graph(engine: EagerStreamEngine, persona_in: int | None) -> ModelProt
     inputs: dict[str, tuple[Any, Any]] = {
         "windows": (windows, {0: rows}),
         "noise": (noise, {0: rows}),
+        "history": (history, {0: rows}),
+        "heard": (heard, [{0: rows} for _ in heard]),
     }
     if persona_in is not None:
         inputs["persona"] = (torch.randn(EXAMPLE_ROWS, persona_in), {0: rows})
-    inputs["history"] = (history, {0: rows})
-    inputs["heard"] = (heard, [{0: rows} for _ in heard])
-    return trace(engine.streaming, inputs, ["motion", *(f"{name}_next" for name in state)])
+    whole = trace(engine.streaming, inputs, ["motion", *(f"{name}_next" for name in state)])
+    if persona_in is None:
+        return {"stream": whole}
+    style, stream = hoist(tidy(whole), "persona", "style")
+    return {"stream": stream, "style": style}
 
 
 def persona_graphs(embedder: PersonaEmbedder) -> dict[str, ModelProto]:

@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from distill.audio.frames import frames_for
 from distill.compress import FP16, INT8
 from distill.compress.framing import OPSET
-from distill.compress.graphs import model_graphs, persona_graphs, stream_graph
+from distill.compress.graphs import model_graphs, persona_graphs, stream_graphs
 from distill.compress.parity import Parity, Sample, compare
 from distill.compress.quantize import SCHEMES, quantize
 from distill.compress.tidy import strip, tidy
@@ -163,7 +163,7 @@ def _graphs(reference: Talker) -> dict[str, ModelProto]:
     embedder = None if reference.bank is None else engine.embedder
     persona_in = None if embedder is None else embedder.embed_dim
     if isinstance(engine, EagerStreamEngine):
-        graphs = {"stream": stream_graph(engine, persona_in)}
+        graphs = stream_graphs(engine, persona_in)
     else:
         graphs = model_graphs(
             engine.denoiser,

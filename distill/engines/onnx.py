@@ -15,8 +15,10 @@ from distill.persona import VoiceEmbedder
 
 VOICE_BLOCK_SAMPLES = 640
 """The graph `voice` takes audio of a multiple of this length; silence is added."""
-RUN_FILES = ("model", "stream", "voice", "fusion", "bank")
+RUN_FILES = ("model", "stream", "style", "voice", "fusion", "bank")
 """What running an export needs; `encoder` and `denoiser` are for programs of other people."""
+MOST_STYLES = 1_000
+"""Personas whose style is kept."""
 WEIGHTS_ONLY = "weights"
 """Scheme of int8 files that compute in float: their weights are widened once, at load."""
 
@@ -77,6 +79,7 @@ class OnnxStreamEngine(OnnxEngine):
         super().__init__(folder, config)
         self.memory: dict[str, Any] = self.onnx["stream"]["memory"]
         self.stream = StreamShape(**self.onnx["stream"]["shape"])
+        self._styles: dict[bytes, np.ndarray] = {}
 
     def begin(self, rows: int) -> StreamState:
         """Return the memory of streams that have heard nothing."""
@@ -93,9 +96,20 @@ class OnnxStreamEngine(OnnxEngine):
         state: StreamState,
     ) -> tuple[Float[np.ndarray, "B K D"], StreamState]:
         """Hear the next windows, make the next block of motion, remember."""
-        feeds = {} if persona is None else {"persona": persona}
-        motion, *after = self._run("stream", windows=windows, noise=noise, **feeds, **state)
+        feeds = {"windows": windows, "noise": noise, **state}
+        if persona is not None:
+            feeds["style"] = np.concatenate([self._style(row) for row in persona])
+        motion, *after = self._run("stream", **feeds)
         return motion, dict(zip(state, after, strict=True))
+
+    def _style(self, persona: Float[np.ndarray, " E"]) -> np.ndarray:
+        """Return what the network takes of a persona, computed when it is first met."""
+        key = persona.tobytes()
+        if key not in self._styles:
+            if len(self._styles) >= MOST_STYLES:
+                self._styles.pop(next(iter(self._styles)))
+            self._styles[key] = self._run("style", persona=persona[None])[0]
+        return self._styles[key]
 
 
 def open_session(path: Path, widen: bool = False) -> Any:

@@ -67,10 +67,10 @@ class DepthwiseConv1d(nn.Module):
 
         Returns what `forward` gives there, and the past of the frames to come.
         """
-        joined = torch.cat([past, x], dim=1)
-        image, kernel = joined.transpose(1, 2).unsqueeze(2), self.weight[:, None, None]
-        out = functional.conv2d(image, kernel, self.bias, groups=len(kernel))
-        return out.squeeze(2).transpose(1, 2), joined[:, joined.shape[1] - self.left :]
+        joined, taps = torch.cat([past, x], dim=1), self.weight.T
+        seen = [joined[:, k : k + len(taps)] for k in range(x.shape[1])]
+        out = torch.stack([(part * taps).sum(1) for part in seen], dim=1) + self.bias
+        return out, joined[:, joined.shape[1] - self.left :]
 
 
 class ConvBlock(nn.Module):
