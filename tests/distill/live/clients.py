@@ -1,6 +1,7 @@
 """A client of the stream as a user would write it, on the `websockets` library."""
 
 import json
+from contextlib import contextmanager
 
 import numpy as np
 from websockets.sync.client import connect
@@ -18,15 +19,16 @@ def pcm16(audio):
     return np.round(audio * 32767).astype("<i2")
 
 
-def dial(door, **options):
-    return connect(f"ws://{door}/v1/stream", compression=None, **options)
+def dial(door, query="", **options):
+    return connect(f"ws://{door}/v1/stream?{query}", compression=None, **options)
 
 
+@contextmanager
 def opened(door, **changes):
-    """Connect, send a header, read `ready`."""
-    socket = dial(door)
-    socket.send(header(**changes))
-    return socket, json.loads(socket.recv(10))
+    """Connect, send a header, read `ready`; yields the socket and that."""
+    with dial(door) as socket:
+        socket.send(header(**changes))
+        yield socket, json.loads(socket.recv(10))
 
 
 def rest(socket):
@@ -45,8 +47,7 @@ def rest(socket):
 
 def spoken(door, audio, size=1600, **changes):
     """Send a recording in chunks while frames come back; returns values and times."""
-    socket, _ = opened(door, **changes)
-    with socket:
+    with opened(door, **changes) as (socket, _):
         for start in range(0, len(audio), size):
             socket.send(audio[start : start + size].tobytes())
         socket.send('{"type": "flush"}')

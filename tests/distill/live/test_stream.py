@@ -10,7 +10,7 @@ import pytest
 from tests.distill.live.clients import opened, pcm16, rest, spoken
 from tests.distill.test_talker import speech
 
-AUDIO = speech(1.3)
+AUDIO = speech(0.7)
 
 
 def expected(talker, audio=AUDIO, name=None, emotion=None, strength=1.0, seed=0):
@@ -19,20 +19,20 @@ def expected(talker, audio=AUDIO, name=None, emotion=None, strength=1.0, seed=0)
     return np.concatenate([f.values for f in frames])
 
 
-@pytest.mark.parametrize("size", [77, 1600, 20_000])
+@pytest.mark.parametrize("size", [77, 20_000])
 @pytest.mark.parametrize("mode", ["binary", "json"])
 def test_a_stream_gives_the_motion_of_the_recording(door, talker, size, mode):
     values, times = spoken(door, AUDIO, size, mode=mode, seed=5)
     np.testing.assert_allclose(values, expected(talker, seed=5), atol=1e-6)
     np.testing.assert_allclose(times, np.arange(len(values)) / 30, atol=1e-12)
-    assert len(values) == 39
+    assert len(values) == 21
 
 
 def test_persona_emotion_and_strength_reach_the_face(door, talker):
     plain, _ = spoken(door, AUDIO)
     np.testing.assert_allclose(plain, expected(talker), atol=1e-6)
-    happy, _ = spoken(door, AUDIO, persona="ann", emotion="happy", strength=2)
-    want = expected(talker, name="ann", emotion="happy", strength=2)
+    happy, _ = spoken(door, AUDIO, persona="ann", emotion="happy", strength=2.0)
+    want = expected(talker, name="ann", emotion="happy", strength=2.0)
     np.testing.assert_allclose(happy, want, atol=1e-6)
     assert np.abs(happy - plain).max() > 1e-3
 
@@ -41,12 +41,12 @@ def test_other_rates_and_integers_are_heard(door, talker):
     values, _ = spoken(door, pcm16(AUDIO), format="pcm16")
     heard = pcm16(AUDIO).astype(np.float32) / 32768
     np.testing.assert_allclose(values, expected(talker, heard), atol=1e-6)
-    fast, _ = spoken(door, speech(1.0).repeat(3), 700, sample_rate=48_000)
-    assert fast.shape == (30, 55)
+    fast, _ = spoken(door, speech(0.5).repeat(3), 700, sample_rate=48_000)
+    assert fast.shape == (15, 55)
 
 
 def test_many_at_once_are_computed_together_and_stay_apart(door, talker):
-    jobs = [(seed, "ann" if seed % 2 else "bob", 300 + 211 * seed) for seed in range(12)]
+    jobs = [(seed, "ann" if seed % 2 else "bob", 300 + 211 * seed) for seed in range(6)]
     with ThreadPoolExecutor(len(jobs)) as pool:
         calls = [pool.submit(spoken, door, AUDIO, n, persona=p, seed=s) for s, p, n in jobs]
     for (seed, persona, _), call in zip(jobs, calls, strict=True):
@@ -55,8 +55,7 @@ def test_many_at_once_are_computed_together_and_stay_apart(door, talker):
 
 
 def test_frames_come_while_the_sound_still_goes_on(door):
-    socket, ready = opened(door)
-    with socket:
+    with opened(door) as (socket, ready):
         assert ready["fps"] == 30 and len(ready["channels"]) == 55
         due = ready["latency_frames"] / 30
         assert 0 < ready["delay_ms"] <= 1000 * due
@@ -67,8 +66,7 @@ def test_frames_come_while_the_sound_still_goes_on(door):
 
 def test_silence_and_nothing_at_all_have_an_end(door):
     assert len(spoken(door, np.zeros(8000, np.float32))[0]) == 15
-    socket, _ = opened(door)
-    with socket:
+    with opened(door) as (socket, _):
         socket.send('{"type": "flush"}')
         values, _, last = rest(socket)
     assert values is None and last == {"type": "end"}
