@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float32
 
-BLOCK_FRAMES, KEPT_BLOCKS = 256, 32
+BLOCK_FRAMES, KEPT_BLOCKS = 256, 256
 
 
 def seeded_noise(

@@ -68,8 +68,8 @@ class Feed:
         self.grid = WindowGrid(fps, self.shape.per_frame)
         self.state = engine.begin(1)
         self.heard = 0  # samples
-        self.hearing = min(self.shape.shift_frames, 0)  # next frame of windows
         self._kept, self._start = np.zeros(0, np.float32), 0
+        self._expect(min(self.shape.shift_frames, 0))
 
     @property
     def frame(self) -> int:
@@ -83,16 +83,12 @@ class Feed:
 
     def take(self) -> Work | None:
         """Return the next block, or None until more is heard."""
-        size, per_frame = self.shape.block_frames, self.shape.per_frame
-        if self.grid.end(self.hearing + size - 1) > self.heard and self.hearing + size > 0:
+        if self._needed > self.heard:
             return None
-        indices = range(self.hearing * per_frame, (self.hearing + size) * per_frame)
-        rows = [self._window(index) for index in indices]
-        self._forget(self.grid.centre((self.hearing + size) * per_frame) - FFT_SAMPLES // 2)
-        first = max(self.frame, 0)
+        size, first = self.shape.block_frames, max(self.frame, 0)
         noise = seeded_noise((self.seed,), size, self.motion_dim, start_frame=first)
         return Work(
-            windows=np.stack(rows)[None],
+            windows=self._windows(),
             noise=self.level * noise,
             persona=self.persona,
             state=self.state,
@@ -101,7 +97,8 @@ class Feed:
     def give(self, motion: Float[np.ndarray, "1 K D"], state: StreamState) -> np.ndarray:
         """Take the answer to the block that was taken; returns its frames (N D), N <= K."""
         early = min(max(-self.frame, 0), self.shape.block_frames)
-        self.hearing += self.shape.block_frames
+        self._expect(self.hearing + self.shape.block_frames)
+        self._forget(self._firsts[0])
         if early:  # motion of frames before the first was never shown: nothing to look back at
             history = state["history"].copy()
             history[:, : max(history.shape[1] - self.shape.block_frames + early, 0)] = 0.0
@@ -109,14 +106,26 @@ class Feed:
         self.state = state
         return motion[0, early:]
 
-    def _window(self, index: int) -> np.ndarray:
-        """Return window `index` (L,); silence before the start and where nothing was heard yet."""
-        out = np.zeros(FFT_SAMPLES, np.float32)
-        first = self.grid.centre(index) - HALF_WINDOW_SAMPLES
-        low, high = max(first, 0), min(first + 2 * HALF_WINDOW_SAMPLES, self.heard)
-        if index >= 0 and high > low:
-            part = self._kept[low - self._start : high - self._start]
-            out[_EDGE + low - first : _EDGE + high - first] = part
+    def _expect(self, hearing: int) -> None:
+        """Turn to the block whose windows are those of frames from `hearing` on."""
+        self.hearing, size = hearing, self.shape.block_frames
+        # Windows of frames before the first are silent: they need no sound.
+        self._needed = self.grid.end(hearing + size - 1) if hearing + size > 0 else 0
+        indices = range(hearing * self.shape.per_frame, (hearing + size) * self.shape.per_frame)
+        self._firsts = [self.grid.centre(index) - HALF_WINDOW_SAMPLES for index in indices]
+        if hearing < 0:
+            self._firsts = [
+                -FFT_SAMPLES if i < 0 else f for i, f in zip(indices, self._firsts, strict=True)
+            ]
+
+    def _windows(self) -> Float[np.ndarray, "1 N L"]:
+        """Return the windows of the block; silence before the start and after what was heard."""
+        out = np.zeros((1, len(self._firsts), FFT_SAMPLES), np.float32)
+        for row, first in zip(out[0], self._firsts, strict=True):
+            low, high = max(first, 0), min(first + 2 * HALF_WINDOW_SAMPLES, self.heard)
+            if high > low:
+                part = self._kept[low - self._start : high - self._start]
+                row[_EDGE + low - first : _EDGE + high - first] = part
         return out
 
     def _forget(self, sample: int) -> None:
@@ -156,6 +165,8 @@ def advance_together(
     engine: StreamingEngine, works: Sequence[Work]
 ) -> list[tuple[np.ndarray, StreamState]]:
     """Compute blocks of several streams in one call."""
+    if len(works) == 1:
+        return [engine.advance(works[0].windows, works[0].persona, works[0].noise, works[0].state)]
     voices = [work.persona for work in works]
     persona = None if voices[0] is None else np.concatenate([v for v in voices if v is not None])
     motion, state = engine.advance(
@@ -193,8 +204,12 @@ class MotionStream:
     _resampler: Any = field(default=None, init=False)
     _rate_hz: int = field(default=0, init=False)
     _whole: int | None = field(default=None, init=False)
+    _bounded: np.ndarray = field(init=False)
+    _none: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
+        self._none = np.zeros((0, self.motion_dim), np.float32)
+        self._bounded = ~np.isin(np.arange(self.motion_dim), self.rotations or ())
         self.reset()
 
     @property
@@ -270,18 +285,18 @@ class MotionStream:
         if self._whole is not None:
             values = values[: max(self._whole - first, 0)]
         if self.rotations is not None:
-            values = values.copy()
-            shapes = np.setdiff1d(np.arange(self.motion_dim), self.rotations)
-            values[:, shapes] = values[:, shapes].clip(0.0, 1.0)
+            values = np.where(self._bounded, values.clip(0.0, 1.0), values)
         return Frames(values=values, times_s=(first + np.arange(len(values))) / self.fps)
 
     def _run(self) -> Frames:
-        made = [Frames(values=np.zeros((0, self.motion_dim), np.float32), times_s=np.zeros(0))]
+        made = []
         while (work := self.take()) is not None:
             made.append(self.give(*advance_together(self.engine, [work])[0]))
+        if len(made) == 1:
+            return made[0]
         return Frames(
-            values=np.concatenate([frames.values for frames in made]),
-            times_s=np.concatenate([frames.times_s for frames in made]),
+            values=np.concatenate([self._none, *(frames.values for frames in made)]),
+            times_s=np.concatenate([np.zeros(0), *(frames.times_s for frames in made)]),
         )
 
     def _at_16_khz(self, pcm: np.ndarray, rate_hz: int, *, last: bool) -> np.ndarray:

@@ -65,11 +65,14 @@ class OnnxEngine(VoiceEmbedder):
         return self._run("model", waveform=audio[None], noise=noise, **feeds)[0]
 
     def _run(self, role: str, **feeds: np.ndarray) -> list[np.ndarray]:
+        arrays = {name: np.asarray(value, np.float32) for name, value in feeds.items()}
+        return self._session(role).run(None, arrays)
+
+    def _session(self, role: str) -> Any:
         if role not in self._sessions:
             path = self.folder / self.onnx["files"][role]["name"]
             self._sessions[role] = open_session(path, self.onnx["scheme"] == WEIGHTS_ONLY)
-        arrays = {name: np.asarray(value, np.float32) for name, value in feeds.items()}
-        return self._sessions[role].run(None, arrays)
+        return self._sessions[role]
 
 
 class OnnxStreamEngine(OnnxEngine):
@@ -82,7 +85,8 @@ class OnnxStreamEngine(OnnxEngine):
         self._styles: dict[bytes, np.ndarray] = {}
 
     def begin(self, rows: int) -> StreamState:
-        """Return the memory of streams that have heard nothing."""
+        """Return the memory of streams that have heard nothing; opens the graph for what comes."""
+        self._session("stream")
         return {
             name: np.full((rows, *start["shape"]), start["fill"], np.float32)
             for name, start in self.memory.items()

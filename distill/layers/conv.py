@@ -69,7 +69,7 @@ class DepthwiseConv1d(nn.Module):
         """
         joined, taps = torch.cat([past, x], dim=1), self.weight.T
         seen = [joined[:, k : k + len(taps)] for k in range(x.shape[1])]
-        out = torch.stack([(part * taps).sum(1) for part in seen], dim=1) + self.bias
+        out = torch.cat([(part * taps).sum(1, keepdim=True) for part in seen], 1) + self.bias
         return out, joined[:, joined.shape[1] - self.left :]
 
 
