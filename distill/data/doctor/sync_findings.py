@@ -7,7 +7,7 @@ lips of a well-made corpus lie within two frames of the voice.
 import numpy as np
 
 from distill.data.doctor.alignment import DISTINCT, RATES_HZ, RATIOS, SURE, Alignment
-from distill.data.doctor.finding import Finding, error, named, note, warning
+from distill.data.doctor.finding import Finding, error, note, warning
 from distill.data.doctor.sample import Sample
 
 LATE_S, TOO_LATE_S = 0.06, 0.1
@@ -51,7 +51,7 @@ def _lengths(sample: Sample) -> list[Finding]:
     off = np.abs(motion_s - audio_s) > limit_s
     if not off.any():
         return []
-    where = named([r.clip.id for r, bad in zip(moving, off, strict=True) if bad])
+    where = [r.clip.id for r, bad in zip(moving, off, strict=True) if bad]
     ratio = float(np.median(motion_s / audio_s))
     steady = float(np.median(np.abs(motion_s / audio_s - ratio))) < RATE_SHARE
     rates = (*RATES_HZ, *(sample.corpus.fps * share for share in RATIOS))
@@ -130,7 +130,7 @@ def _odd_clips(alignment: Alignment) -> list[Finding]:
     return [
         kind(
             "audio_of_another_clip",
-            named(names),
+            names,
             f"lips of {len(names)} clips do not follow their sound (r below "
             f"{np.tanh(alignment.own[odd].max()):.2f}) while those of the others do (r "
             f"{np.tanh(middle):.2f})",
