@@ -17,6 +17,9 @@ RATE_SHARE = 0.015
 """Two lengths that agree within this share name a frame rate (25 and 24 differ by 4 %)."""
 ODD = 4.0
 
+LIKELY = 2.0
+"""Errors by which a rate must be better where lips follow their own voice, and not that of others,
+only when they are read at it: sound of other clips fits no better at any rate."""
 
 def sync_findings(sample: Sample, alignment: Alignment | None) -> list[Finding]:
     """Return wrong frame rate, or another clip's sound, or lag: the first that explains the rest;
@@ -82,9 +85,10 @@ def _lengths(sample: Sample) -> list[Finding]:
 
 def _rate(sample: Sample, alignment: Alignment) -> list[Finding]:
     stated = alignment.rates.get(sample.corpus.fps, 0.0)
-    best = max(alignment.rates, key=lambda rate: alignment.rates[rate], default=sample.corpus.fps)
-    gain = (alignment.rates.get(best, 0.0) - stated) / (np.sqrt(2) * alignment.error)
-    if best == sample.corpus.fps or gain < SURE:
+    best = alignment.best_rate
+    gain = (alignment.rates[best] - stated) / (np.sqrt(2) * alignment.error)
+    enough = LIKELY if alignment.belongs_at_best and not alignment.belongs else SURE
+    if best == sample.corpus.fps or gain < enough:
         return []
     return [
         error(
