@@ -9,6 +9,7 @@ import numpy as np
 from distill.data.doctor.alignment import DISTINCT, RATES_HZ, RATIOS, SURE, Alignment
 from distill.data.doctor.finding import Finding, error, note, warning
 from distill.data.doctor.sample import Sample
+from distill.data.doctor.values import mouth_is_stuck
 
 LATE_S, TOO_LATE_S = 0.06, 0.1
 ENOUGH_SPEECH_S, MUCH_SPEECH_S = 15.0, 45.0
@@ -16,10 +17,10 @@ LENGTH_S, LENGTH_SHARE = 0.1, 0.02
 RATE_SHARE = 0.015
 """Two lengths that agree within this share name a frame rate (25 and 24 differ by 4 %)."""
 ODD = 4.0
-
 LIKELY = 2.0
 """Errors by which a rate must be better where lips follow their own voice, and not that of others,
 only when they are read at it: sound of other clips fits no better at any rate."""
+
 
 def sync_findings(sample: Sample, alignment: Alignment | None) -> list[Finding]:
     """Return wrong frame rate, or another clip's sound, or lag: the first that explains the rest;
@@ -39,7 +40,7 @@ def sync_findings(sample: Sample, alignment: Alignment | None) -> list[Finding]:
                 "open more clips with clips=N if the corpus has them",
             ),
         ]
-    return [*lengths, *(_rate(sample, alignment) or _belongs(alignment) or _lag(alignment))]
+    return [*lengths, *(_rate(sample, alignment) or _belongs(sample, alignment) or _lag(alignment))]
 
 
 def _lengths(sample: Sample) -> list[Finding]:
@@ -102,9 +103,19 @@ def _rate(sample: Sample, alignment: Alignment) -> list[Finding]:
     ]
 
 
-def _belongs(alignment: Alignment) -> list[Finding]:
+def _belongs(sample: Sample, alignment: Alignment) -> list[Finding]:
     if alignment.belongs:
         return _odd_clips(alignment)
+    if mouth_is_stuck(sample):
+        return [
+            note(
+                "lips_not_compared",
+                "whole corpus",
+                "whether lips follow their own voice cannot be told while channels of the mouth "
+                "stand still",
+                "mend these channels first, then run the doctor again",
+            )
+        ]
     kind = (
         error if alignment.speech_s >= MUCH_SPEECH_S and alignment.distinct <= DISTINCT else warning
     )

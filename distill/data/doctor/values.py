@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 
 from distill.audio.sync import log_envelope_db
 from distill.data.doctor.finding import Finding, error, named, note, warning
@@ -73,13 +74,13 @@ def _unusable(sample: Sample) -> list[Finding]:
 def _still(sample: Sample) -> list[Finding]:
     """Channels that never move: an error where they must, a note where a whole group is still."""
     names, rig = sample.rig.channels, sample.rig
-    still = sample.high - sample.low <= STILL
+    still = _still_channels(sample)
     if not still.any():
         return []
     if still.all():
         hint = "check that the reader fills the array that it returns"
         return [error("constant_channels", "all channels", "no channel ever moves", hint)]
-    stuck = _stuck_points(sample, still) if is_positional(sample) else _stuck_curves(sample, still)
+    stuck = stuck_channels(sample)
     wanted: list[int] = []
     for group in () if is_positional(sample) else rig.groups.values():
         own = group.cpu().numpy()
@@ -99,6 +100,21 @@ def _still(sample: Sample) -> list[Finding]:
         )
         if chosen
     ]  # fmt: skip
+
+
+def _still_channels(sample: Sample) -> Bool[np.ndarray, " D"]:
+    return sample.high - sample.low <= STILL
+
+
+def stuck_channels(sample: Sample) -> set[int]:
+    """Return the channels that stand still although they should move, by number."""
+    still = _still_channels(sample)
+    return _stuck_points(sample, still) if is_positional(sample) else _stuck_curves(sample, still)
+
+
+def mouth_is_stuck(sample: Sample) -> bool:
+    """Whether a channel of the mouth stands still that should move: how lips open says little."""
+    return not stuck_channels(sample).isdisjoint(sample.rig.groups["mouth"].tolist())
 
 
 def _stuck_curves(sample: Sample, still: np.ndarray) -> set[int]:
