@@ -7,12 +7,17 @@ from typing import Any
 
 from benchmarks.collect import FOLDER, KIND, KeptRun, groups_of, read_kept
 from benchmarks.figures import draw_pareto
+from benchmarks.packed import KIND as PACKED
+from benchmarks.packed import packed_tables
 from benchmarks.real.summary import KIND as RECORDINGS
 from benchmarks.real.summary import file_table, from_json, mean_table, silence_line
 from benchmarks.report import markdown
 from benchmarks.results import Results
+from benchmarks.retarget import KIND as RETARGET
+from benchmarks.retarget import retarget_tables
 from benchmarks.side_by_side import side_by_side
 from benchmarks.tables import Table, compressed_table, reach_table, speed_table, summary_table
+from benchmarks.training import KIND as TRAINING
 from benchmarks.training import plot_training, training_tables
 from distill.drawing import png
 from distill.storage import content_hash, read_json
@@ -25,6 +30,13 @@ Made by `python -m benchmarks.document` from the files in [results/](results/); 
 typed by hand. Formulas and units of the columns are in every run's `report/report.md`. The best
 model of a column is bold; `neutral` and `mean` never move and do not compete.
 """
+MEASURED: Mapping[str, Callable[[Any], list[Table]]] = {
+    PACKED: packed_tables,
+    RETARGET: retarget_tables,
+    TRAINING: training_tables,
+}
+"""Kinds of results that one command of its own measures, and their tables."""
+PLOTS: Mapping[str, Callable[..., Path]] = {TRAINING: plot_training}
 Entry = Mapping[str, Any]
 
 
@@ -69,10 +81,10 @@ def plot(entry: Entry, folder: Path) -> Path | None:
         return None
     value = read_json(path)
     about = content_hash(value)
-    if value["kind"] == RECORDINGS:
-        return None
+    if value["kind"] in PLOTS:
+        return PLOTS[value["kind"]](value, out, about=about)
     if value["kind"] != KIND:
-        return plot_training(value, out, about=about)
+        return None
     draw: Callable[[Any], None] = partial(
         draw_pareto, groups=groups_of(read_kept(path)), rows=entry.get("rows")
     )
@@ -88,7 +100,7 @@ def _kept(entry: Entry, path: Path) -> list[str]:
     value = read_json(path)
     if value["kind"] == KIND:
         return _runs(entry, read_kept(path))
-    return (_recordings if value["kind"] == RECORDINGS else _training)(entry, value)
+    return (_recordings if value["kind"] == RECORDINGS else _measured)(entry, value)
 
 
 def _recordings(entry: Entry, value: Mapping[str, Any]) -> list[str]:
@@ -121,9 +133,10 @@ def _runs(entry: Entry, kept: Sequence[KeptRun]) -> list[str]:
     return [*parts, _commands(made)]
 
 
-def _training(entry: Entry, value: Mapping[str, Any]) -> list[str]:
-    made = [f"{value['command']}  # commit {value['commit']}"]
-    return [_tables(training_tables(value)), _image(entry), _commands(made)]
+def _measured(entry: Entry, value: Mapping[str, Any]) -> list[str]:
+    made = _commands([f"{value['command']}  # commit {value['commit']}"])
+    picture = [_image(entry)] if value["kind"] in PLOTS else []
+    return [_tables(MEASURED[value["kind"]](value)), *picture, made]
 
 
 def _tables(tables: Sequence[Table]) -> str:

@@ -24,6 +24,7 @@ BATCHES, WINDOW_S = (1, 2, 4, 8), 2.4
 LENGTHS_S = (4.0, 10.0, 30.0, 60.0)
 VARIANTS = {"cpu": ("fp32",), "cuda": ("fp32", "bf16", "bf16 compiled")}
 MODULE = "benchmarks.training"
+KIND = "training"
 FPS = 30.0
 
 
@@ -143,7 +144,7 @@ def measure_training(given: argparse.Namespace, screen: Console) -> dict[str, An
         rows.append(measured(point | found))
         screen.print(f"{point}  {number(rows[-1]['frames_per_s'])} frames/s", soft_wrap=True)
     return {
-        "kind": "training",
+        "kind": KIND,
         "command": command,
         "commit": git_commit(),
         "device": device_name(given.device, given.threads),

@@ -158,7 +158,7 @@ def show(report: Any, where: Path) -> None:
         tone = TONES[finding.severity.word]
         title = f"[{tone}]{finding.severity.word}[/] [bold]{finding.name}[/]"
         screen.print(f"\n{title}: {escape(finding.message)}")
-        screen.print(f"  where: {escape(finding.where)}\n  hint: {escape(finding.hint)}")
+        screen.print(f"  where: {escape(finding.shown)}\n  hint: {escape(finding.hint)}")
     counts = [sum(f.severity.word == word for f in report.findings) for word in TONES]
     total = ", ".join(f"{n} {w}{'' if n == 1 else 's'}" for n, w in zip(counts, TONES, strict=True))
     screen.print(f"\n{total}; page: {escape(str(where))}")

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
@@ -114,8 +115,24 @@ def scheduled(
         raise UserError("there is nothing to train: every parameter is frozen")
     fused = all(p.device.type in ("cpu", "cuda") for g in groups for p in g["params"])
     optimizer = AdamW(groups, lr=lr, betas=betas, fused=fused)
+    begin(optimizer)
     schedule = LambdaLR(
         optimizer,
         lambda update: rate_at(update, updates=updates, warmup=warmup, before=before, after=after),
     )
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def begin(optimizer: AdamW) -> None:
+    """Give every parameter the moments that AdamW gives it at its first gradient.
+
+    A parameter that the data has not used yet (a flag of history, the voice of nobody) would have
+    none in a checkpoint, and shards refuse such a checkpoint. Updates stay what they were.
+    """
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            optimizer.state[parameter] = {
+                "step": torch.zeros((), device=parameter.device if group["fused"] else "cpu"),
+                "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+                "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+            }

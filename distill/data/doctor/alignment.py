@@ -16,7 +16,7 @@ from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 
 from distill.audio.sync import FLOOR_DB, log_envelope_db, peak, pearson, speech_mask
-from distill.data.doctor.sample import Reading, Sample, takes
+from distill.data.doctor.sample import Sample, takes
 from distill.types import SAMPLE_RATE_HZ
 
 SYLLABLE_S = 0.2
@@ -34,6 +34,9 @@ SURE = 5.0
 DISTINCT = 4.0
 """Errors by which own sound must fit better than others'; chance gives 4 once in 30,000 times."""
 
+Pair = tuple[Float[np.ndarray, " _"], Float[np.ndarray, " _"]]
+"""Opening of the lips and sound of a stretch."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Alignment:
@@ -47,6 +50,8 @@ class Alignment:
         lag_s: Lag of the peak.
         lag_error_s: Its error, from leaving out a tenth of the clips at a time.
         rates: Fisher's z at the best lag for every frame rate that motion might have.
+        best_rate: The rate of the largest of them.
+        distinct_at_best: `distinct` with motion read at that rate.
         advantage: How far each clip's own sound fits better than others', in Fisher's z.
         own: Fisher's z of each clip at the best lag.
         own_error: Its error.
@@ -61,6 +66,8 @@ class Alignment:
     lag_s: float
     lag_error_s: float
     rates: dict[float, float]
+    best_rate: float
+    distinct_at_best: float
     advantage: Float[np.ndarray, " N"]
     own: Float[np.ndarray, " N"]
     own_error: Float[np.ndarray, " N"]
@@ -80,15 +87,17 @@ class Alignment:
     @property
     def distinct(self) -> float:
         """How many errors a clip's own sound fits better than the sound of others."""
-        if len(self.advantage) < 2:
-            return 0.0
-        spread = float(self.advantage.std(ddof=1)) / len(self.advantage) ** 0.5
-        return float(self.advantage.mean()) / max(spread, 1e-9)
+        return _in_errors(self.advantage)
 
     @property
     def belongs(self) -> bool:
         """Whether lips follow their own sound, and better than that of others."""
         return self.confidence > SURE and self.distinct > DISTINCT
+
+    @property
+    def belongs_at_best(self) -> bool:
+        """Whether they do when motion is read at the rate that fits best."""
+        return self.rates[self.best_rate] > SURE * self.error and self.distinct_at_best > DISTINCT
 
 
 def syllables(
@@ -134,7 +143,9 @@ def measure_alignment(sample: Sample) -> Alignment | None:
     curves, speech_s = np.array([m[1] for m in found]), np.array([m[2] for m in found])
     curve = np.average(curves, axis=0, weights=speech_s)
     best = int(curve.argmax())
-    others = _others(readings, [m[0] for m in found], fps)
+    others = _others([(readings[i].gap, readings[i].audio) for i, *_ in found], fps, REACH_S)
+    rates = _rates(sample)
+    best_rate = max(rates, key=lambda rate: rates[rate], default=fps)
     other = np.average(others.mean(0), axis=0, weights=speech_s)
     return Alignment(
         lags_s=(np.arange(len(curve)) - len(curve) // 2) / fps,
@@ -143,7 +154,9 @@ def measure_alignment(sample: Sample) -> Alignment | None:
         error=float(np.sqrt(INDEPENDENT_S / speech_s.sum())),
         lag_s=peak(curve) / fps,
         lag_error_s=_lag_error_s(curves, speech_s, fps),
-        rates=_rates(sample),
+        rates=rates or {fps: 0.0},
+        best_rate=best_rate,
+        distinct_at_best=_distinct_at(sample, best_rate),
         advantage=curves[:, best] - _best(others, speech_s).mean(0),
         own=curves[:, best],
         own_error=np.sqrt(INDEPENDENT_S / speech_s),
@@ -152,23 +165,43 @@ def measure_alignment(sample: Sample) -> Alignment | None:
     )
 
 
-def _others(readings: Sequence[Reading], chosen: Sequence[int], fps: float) -> np.ndarray:
+def _others(pairs: Sequence[Pair], fps: float, reach_s: float) -> np.ndarray:
     """Return curves (other, clip, lag) of each clip's lips with sound of other clips."""
-    reach = 2 * round(REACH_S * fps) + 1
-    out = np.zeros((len(OTHERS), len(chosen), reach))
+    out = np.zeros((len(OTHERS), len(pairs), 2 * round(reach_s * fps) + 1))
     for row, step in enumerate(OTHERS):
-        for column, index in enumerate(chosen):
-            sound = readings[chosen[(column + step) % len(chosen)]].audio
-            found = syllable_curve(readings[index].gap, sound, fps, REACH_S)
+        for column, (gap, _) in enumerate(pairs):
+            sound = pairs[(column + step) % len(pairs)][1]
+            found = syllable_curve(gap, sound, fps, reach_s)
             if found is not None:
                 out[row, column] = found[0]
     return out
+
+
+def _in_errors(values: Float[np.ndarray, " N"]) -> float:
+    """Return how many of its errors the mean of independent values lies above zero."""
+    if len(values) < 2:
+        return 0.0
+    return float(values.mean()) / max(float(values.std(ddof=1)) / len(values) ** 0.5, 1e-9)
 
 
 def _best(others: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the curves (other, clip) at the lag where each set of others fits best: own sound
     was allowed to choose its lag too."""
     return np.stack([row[:, np.average(row, axis=0, weights=weights).argmax()] for row in others])
+
+
+def _distinct_at(sample: Sample, rate: float) -> float:
+    """Return how many errors own sound fits better than others' with motion read at a rate."""
+    fps = sample.corpus.fps
+    pairs = [(at_other_rate(gap, rate / fps), audio) for gap, audio in takes(sample.moving, fps)]
+    measured = [(pair, syllable_curve(*pair, fps, SEARCH_S)) for pair in pairs]
+    kept = [(pair, own) for pair, own in measured if own is not None and own[1] > INDEPENDENT_S]
+    if not kept:
+        return 0.0
+    curves, speech_s = (np.array([found[k] for _, found in kept]) for k in (0, 1))
+    best = int(np.average(curves, axis=0, weights=speech_s).argmax())
+    others = _best(_others([pair for pair, _ in kept], fps, SEARCH_S), speech_s)
+    return _in_errors(curves[:, best] - others.mean(0))
 
 
 def _lag_error_s(curves: np.ndarray, weights: np.ndarray, fps: float) -> float:

@@ -9,7 +9,7 @@ for curves, swapped sides show in names, in gaze and in jaw against mouth, and n
 import numpy as np
 
 from distill.data.doctor.alignment import SURE, Alignment, syllable_curve
-from distill.data.doctor.finding import Finding, error, named, note, warning
+from distill.data.doctor.finding import Finding, error, note, warning
 from distill.data.doctor.points import (
     BY_CHANCE,
     by_chance,
@@ -76,7 +76,7 @@ def _names(sample: Sample) -> list[Finding]:
         return [
             error(
                 "left_right_swapped" if sides else "shuffled_channels",
-                named(moved),
+                moved,
                 f"{len(moved)} channels of the corpus stand in another place than in the rig",
                 "reorder the columns by name: rig.channels is the order",
             )
@@ -86,7 +86,7 @@ def _names(sample: Sample) -> list[Finding]:
     return [
         error(
             "wrong_channels",
-            named(missing + extra),
+            missing + extra,
             f"{len(missing)} channels of the rig are missing and {len(extra)} are unknown to it",
             "choose the rig that the motion was made for, or map the names",
         )
@@ -116,7 +116,7 @@ def _twins(sample: Sample) -> list[Finding]:
         return [
             error(
                 "shuffled_channels",
-                named([names[i] for i in left]),
+                [names[i] for i in left],
                 f"left and right of {len(pairs)} shapes move no more alike (mean r {own:.2f}) than "
                 f"channels paired by chance (up to {np.quantile(chance, 0.99):.2f})",
                 "match the columns to the names of the rig; they may be in alphabetical order",
@@ -126,7 +126,7 @@ def _twins(sample: Sample) -> list[Finding]:
     if odd and own > TOGETHER:
         message = f"left and right of {len(odd)} shapes move apart while the others move together"
         hint = "check the columns of these names"
-        return [warning("odd_twins", named(odd), message, hint)]
+        return [warning("odd_twins", odd, message, hint)]
     return [
         note(
             "sides_unchecked",

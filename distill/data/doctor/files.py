@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from distill.data.doctor.finding import Finding, named, warning
+from distill.data.doctor.finding import Finding, warning
 from distill.data.readers.folder import SOUND
 
 MOTION = (".npy", ".csv", ".json", ".npz", ".bvh")
@@ -37,7 +37,7 @@ def file_findings(root: Path) -> list[Finding]:
         ("motion_without_sound", lone, "motion files have no sound file of their name"),
     ):
         if paths:
-            where = named(sorted(str(path.relative_to(root)) for path in paths))
+            where = sorted(str(path.relative_to(root)) for path in paths)
             hint = "copy the missing partners, or leave them out on purpose"
             found.append(warning(name, where, f"{len(paths)} {what}", hint))
     return found

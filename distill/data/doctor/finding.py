@@ -28,31 +28,49 @@ class Finding:
     Attributes:
         severity: How bad it is.
         name: Kind of the finding, such as `wrong_fps`; stable, for scripts.
-        where: Clips, channels or files it is about.
+        places: Clips, channels or files it is about, all of them.
         message: One sentence with value and limit.
         hint: One sentence that says what to try.
     """
 
     severity: Severity
     name: str
-    where: str
+    places: tuple[str, ...]
     message: str
     hint: str
 
+    @property
+    def where(self) -> str:
+        """All places in one line."""
+        return ", ".join(self.places)
 
-def error(name: str, where: str, message: str, hint: str) -> Finding:
+    @property
+    def shown(self) -> str:
+        """A few places, and how many more there are."""
+        return named(self.places)
+
+
+def error(name: str, where: str | Sequence[str], message: str, hint: str) -> Finding:
     """Return a finding that stops training."""
-    return Finding(severity=Severity.ERROR, name=name, where=where, message=message, hint=hint)
+    return _finding(Severity.ERROR, name, where, message, hint)
 
 
-def warning(name: str, where: str, message: str, hint: str) -> Finding:
+def warning(name: str, where: str | Sequence[str], message: str, hint: str) -> Finding:
     """Return a finding that training survives."""
-    return Finding(severity=Severity.WARNING, name=name, where=where, message=message, hint=hint)
+    return _finding(Severity.WARNING, name, where, message, hint)
 
 
-def note(name: str, where: str, message: str, hint: str) -> Finding:
+def note(name: str, where: str | Sequence[str], message: str, hint: str) -> Finding:
     """Return a finding that is good to know."""
-    return Finding(severity=Severity.NOTE, name=name, where=where, message=message, hint=hint)
+    return _finding(Severity.NOTE, name, where, message, hint)
+
+
+def _finding(
+    severity: Severity, name: str, where: str | Sequence[str], message: str, hint: str
+) -> Finding:
+    places = (where,) if isinstance(where, str) else tuple(where)
+    places = tuple(place for place in places if place)
+    return Finding(severity=severity, name=name, places=places, message=message, hint=hint)
 
 
 def named(names: Sequence[str], shown: int = SHOWN) -> str:

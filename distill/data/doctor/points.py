@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
-from distill.data.doctor.finding import Finding, error, named
+from distill.data.doctor.finding import Finding, error
 from distill.data.doctor.sample import Sample
 
 FITS, MISFITS = 0.8, -0.5
@@ -42,7 +42,7 @@ def place_findings(sample: Sample) -> list[Finding]:
         return [
             error(
                 "shuffled_channels",
-                named([f"point {i}" for i in astray]),
+                [f"point {i}" for i in astray],
                 f"{len(astray)} of {len(rest)} points lie far from where the rig has them (r "
                 f"{along_x:.2f} along x, {along_y:.2f} along y)",
                 "number the points as the rig does; check that y points up",

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from distill.data.doctor.finding import Finding, error, named, warning
+from distill.data.doctor.finding import Finding, error, warning
 from distill.data.doctor.sample import Reading, Sample
 from distill.data.doctor.values import SILENT_PEAK
 from distill.types import Clip
@@ -29,7 +29,7 @@ def _names(clips: Sequence[Clip]) -> list[Finding]:
     again = len(clips) - len({clip.id for clip in clips})
     if twice:
         message = f"{len(twice)} clips are in more than one split"
-        return [error("test_in_train", named(twice), message, "keep every clip in one split")]
+        return [error("test_in_train", twice, message, "keep every clip in one split")]
     if again:
         return [warning("same_name", "", f"{again} clips share a name", "give each its own name")]
     return []
@@ -46,7 +46,7 @@ def _overlaps(clips: Sequence[Clip]) -> list[Finding]:
         return []
     message = f"{len(found)} pairs of segments of one recording share frames across splits"
     hint = "split recordings by time with a gap, or by recording"
-    return [error("test_in_train", named(found), message, hint)]
+    return [error("test_in_train", found, message, hint)]
 
 
 def _segments(clips: Sequence[Clip]) -> list[tuple[str, int, int, Clip]]:
@@ -71,7 +71,7 @@ def _content(readings: Sequence[Reading]) -> list[Finding]:
         return []
     message = f"{len(leaked)} clips of other splits have the sound or the motion of training clips"
     hint = "remove the copies; test numbers would be too good"
-    return [error("test_in_train", named(leaked), message, hint)]
+    return [error("test_in_train", leaked, message, hint)]
 
 
 def _sound(reading: Reading) -> bytes:
@@ -110,9 +110,9 @@ def _sentences(clips: Iterable[Clip]) -> list[Finding]:
     if same:
         message = f"{len(same)} clips of other splits say what their speaker says in training"
         hint = "split by sentence, so that no test sentence is trained on"
-        found.append(error("test_in_train", named(same), message, hint))
+        found.append(error("test_in_train", same, message, hint))
     if other:
         message = f"{len(other)} clips of other splits say what other speakers say in training"
         hint = "leave it if the published split does so; say it beside the results"
-        found.append(warning("shared_sentences", named(other), message, hint))
+        found.append(warning("shared_sentences", other, message, hint))
     return found

@@ -7,8 +7,9 @@ lips of a well-made corpus lie within two frames of the voice.
 import numpy as np
 
 from distill.data.doctor.alignment import DISTINCT, RATES_HZ, RATIOS, SURE, Alignment
-from distill.data.doctor.finding import Finding, error, named, note, warning
+from distill.data.doctor.finding import Finding, error, note, warning
 from distill.data.doctor.sample import Sample
+from distill.data.doctor.values import mouth_is_stuck
 
 LATE_S, TOO_LATE_S = 0.06, 0.1
 ENOUGH_SPEECH_S, MUCH_SPEECH_S = 15.0, 45.0
@@ -16,6 +17,9 @@ LENGTH_S, LENGTH_SHARE = 0.1, 0.02
 RATE_SHARE = 0.015
 """Two lengths that agree within this share name a frame rate (25 and 24 differ by 4 %)."""
 ODD = 4.0
+LIKELY = 2.0
+"""Errors by which a rate must be better where lips follow their own voice, and not that of others,
+only when they are read at it: sound of other clips fits no better at any rate."""
 
 
 def sync_findings(sample: Sample, alignment: Alignment | None) -> list[Finding]:
@@ -36,7 +40,7 @@ def sync_findings(sample: Sample, alignment: Alignment | None) -> list[Finding]:
                 "open more clips with clips=N if the corpus has them",
             ),
         ]
-    return [*lengths, *(_rate(sample, alignment) or _belongs(alignment) or _lag(alignment))]
+    return [*lengths, *(_rate(sample, alignment) or _belongs(sample, alignment) or _lag(alignment))]
 
 
 def _lengths(sample: Sample) -> list[Finding]:
@@ -51,7 +55,7 @@ def _lengths(sample: Sample) -> list[Finding]:
     off = np.abs(motion_s - audio_s) > limit_s
     if not off.any():
         return []
-    where = named([r.clip.id for r, bad in zip(moving, off, strict=True) if bad])
+    where = [r.clip.id for r, bad in zip(moving, off, strict=True) if bad]
     ratio = float(np.median(motion_s / audio_s))
     steady = float(np.median(np.abs(motion_s / audio_s - ratio))) < RATE_SHARE
     rates = (*RATES_HZ, *(sample.corpus.fps * share for share in RATIOS))
@@ -82,9 +86,10 @@ def _lengths(sample: Sample) -> list[Finding]:
 
 def _rate(sample: Sample, alignment: Alignment) -> list[Finding]:
     stated = alignment.rates.get(sample.corpus.fps, 0.0)
-    best = max(alignment.rates, key=lambda rate: alignment.rates[rate], default=sample.corpus.fps)
-    gain = (alignment.rates.get(best, 0.0) - stated) / (np.sqrt(2) * alignment.error)
-    if best == sample.corpus.fps or gain < SURE:
+    best = alignment.best_rate
+    gain = (alignment.rates[best] - stated) / (np.sqrt(2) * alignment.error)
+    enough = LIKELY if alignment.belongs_at_best and not alignment.belongs else SURE
+    if best == sample.corpus.fps or gain < enough:
         return []
     return [
         error(
@@ -98,9 +103,19 @@ def _rate(sample: Sample, alignment: Alignment) -> list[Finding]:
     ]
 
 
-def _belongs(alignment: Alignment) -> list[Finding]:
+def _belongs(sample: Sample, alignment: Alignment) -> list[Finding]:
     if alignment.belongs:
         return _odd_clips(alignment)
+    if mouth_is_stuck(sample):
+        return [
+            note(
+                "lips_not_compared",
+                "whole corpus",
+                "whether lips follow their own voice cannot be told while channels of the mouth "
+                "stand still",
+                "mend these channels first, then run the doctor again",
+            )
+        ]
     kind = (
         error if alignment.speech_s >= MUCH_SPEECH_S and alignment.distinct <= DISTINCT else warning
     )
@@ -130,7 +145,7 @@ def _odd_clips(alignment: Alignment) -> list[Finding]:
     return [
         kind(
             "audio_of_another_clip",
-            named(names),
+            names,
             f"lips of {len(names)} clips do not follow their sound (r below "
             f"{np.tanh(alignment.own[odd].max()):.2f}) while those of the others do (r "
             f"{np.tanh(middle):.2f})",

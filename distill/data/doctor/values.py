@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 
 from distill.audio.sync import log_envelope_db
 from distill.data.doctor.finding import Finding, error, named, note, warning
@@ -41,7 +42,7 @@ def _unusable(sample: Sample) -> list[Finding]:
         found.append(
             error(
                 "unreadable",
-                named(list(sample.unreadable)),
+                list(sample.unreadable),
                 f"{len(sample.unreadable)} clips cannot be opened; {name}: {sentence}",
                 "copy the files again, or leave these clips out",
             )
@@ -51,7 +52,7 @@ def _unusable(sample: Sample) -> list[Finding]:
         found.append(
             error(
                 "wrong_channels",
-                named(list(sample.misshapen)),
+                list(sample.misshapen),
                 f"motion of {name} has {width} channels, rig {sample.rig.name!r} has "
                 f"{len(sample.rig.channels)}",
                 "choose the rig that the motion was made for with rig=NAME",
@@ -62,7 +63,7 @@ def _unusable(sample: Sample) -> list[Finding]:
         found.append(
             error(
                 "not_finite",
-                named(list(sample.broken)),
+                list(sample.broken),
                 f"{len(sample.broken)} clips hold NaN or infinite values in {named(channels)}",
                 "drop these frames or fill them from their neighbours before training",
             )
@@ -73,13 +74,13 @@ def _unusable(sample: Sample) -> list[Finding]:
 def _still(sample: Sample) -> list[Finding]:
     """Channels that never move: an error where they must, a note where a whole group is still."""
     names, rig = sample.rig.channels, sample.rig
-    still = sample.high - sample.low <= STILL
+    still = _still_channels(sample)
     if not still.any():
         return []
     if still.all():
         hint = "check that the reader fills the array that it returns"
         return [error("constant_channels", "all channels", "no channel ever moves", hint)]
-    stuck = _stuck_points(sample, still) if is_positional(sample) else _stuck_curves(sample, still)
+    stuck = stuck_channels(sample)
     wanted: list[int] = []
     for group in () if is_positional(sample) else rig.groups.values():
         own = group.cpu().numpy()
@@ -88,7 +89,7 @@ def _still(sample: Sample) -> list[Finding]:
     rest = [i for i in np.flatnonzero(still) if i not in stuck and i not in wanted]
     hint = "check the names and the order of the columns that the reader takes"
     return [
-        kind("constant_channels", named([names[i] for i in sorted(chosen)]), message, text)
+        kind("constant_channels", [names[i] for i in sorted(chosen)], message, text)
         for kind, chosen, message, text in (
             (error, stuck, f"{len(stuck)} channels that should move are constant: away from zero, "
              "or while their other side or the rest of the face moves", hint),
@@ -99,6 +100,21 @@ def _still(sample: Sample) -> list[Finding]:
         )
         if chosen
     ]  # fmt: skip
+
+
+def _still_channels(sample: Sample) -> Bool[np.ndarray, " D"]:
+    return sample.high - sample.low <= STILL
+
+
+def stuck_channels(sample: Sample) -> set[int]:
+    """Return the channels that stand still although they should move, by number."""
+    still = _still_channels(sample)
+    return _stuck_points(sample, still) if is_positional(sample) else _stuck_curves(sample, still)
+
+
+def mouth_is_stuck(sample: Sample) -> bool:
+    """Whether a channel of the mouth stands still that should move: how lips open says little."""
+    return not stuck_channels(sample).isdisjoint(sample.rig.groups["mouth"].tolist())
 
 
 def _stuck_curves(sample: Sample, still: np.ndarray) -> set[int]:
@@ -149,7 +165,7 @@ def _frozen(sample: Sample) -> list[Finding]:
         return []
     kind = error if len(frozen) > 0.1 * len(sample.moving) else warning
     message = f"the face of {len(frozen)} clips never moves although they hold speech"
-    return [kind("frozen_clips", named(frozen), message, "leave these clips out")]
+    return [kind("frozen_clips", frozen, message, "leave these clips out")]
 
 
 def _weights(sample: Sample) -> list[Finding]:
@@ -162,9 +178,7 @@ def _weights(sample: Sample) -> list[Finding]:
         low, high = sample.low[shapes], sample.high[shapes]
         outside = (low < WEIGHT_RANGE[0]) | (high > WEIGHT_RANGE[1])
         if outside.any():
-            where = named(
-                [n for n, bad in zip(np.array(names)[shapes], outside, strict=True) if bad]
-            )
+            where = [n for n, bad in zip(np.array(names)[shapes], outside, strict=True) if bad]
             far = high.max() > MOST_WEIGHT or low.min() < -0.5
             percent = 20 < high.max() <= 150
             kind = error if far else warning
@@ -184,7 +198,7 @@ def _weights(sample: Sample) -> list[Finding]:
     if angles.any() and np.abs([sample.low[angles], sample.high[angles]]).max() > MOST_ANGLE_RAD:
         most = float(np.abs([sample.low[angles], sample.high[angles]]).max())
         message = f"head rotation reaches {most:.3g}; a head turns by at most {MOST_ANGLE_RAD} rad"
-        found.append(error("wrong_units", named(HEAD), message, "convert degrees to radians"))
+        found.append(error("wrong_units", HEAD, message, "convert degrees to radians"))
     return found
 
 
@@ -258,11 +272,11 @@ def _sound(readings: Sequence[Reading]) -> list[Finding]:
     if clipped:
         message = f"the sound of {len(clipped)} of {len(readings)} clips is clipped at full scale"
         hint = "take recordings of lower gain if there are any"
-        found.append(warning("clipped_audio", named(clipped), message, hint))
+        found.append(warning("clipped_audio", clipped, message, hint))
     if silent:
         kind = error if len(silent) > 0.5 * len(readings) else warning
         message = f"{len(silent)} of {len(readings)} clips are silent"
-        found.append(kind("silent_audio", named(silent), message, "check the channel of the sound"))
+        found.append(kind("silent_audio", silent, message, "check the channel of the sound"))
     return found
 
 

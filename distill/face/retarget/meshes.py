@@ -34,23 +34,29 @@ class Mesh:
     def welded(self) -> tuple[Points, Triangles, Int[np.ndarray, " V"]]:
         """Join vertices of rims that lie at one place: files split them at seams of textures.
 
-        Lips that touch but are no rims stay apart.
+        Lips that touch but are no rims stay apart. A vertex that no triangle has joins whatever
+        lies at its place.
 
         Returns:
             Places (W 3), triangles between them without those that shrank to a line, and for
             every vertex the place it lies at (V).
         """
+        place = np.unique(self.points, axis=0, return_inverse=True)[1].ravel()
         own = np.arange(len(self.points))
         own[np.unique(open_edges(self.triangles))] = -1
-        keyed = np.column_stack([self.points, own])
-        places, first, index = np.unique(keyed, axis=0, return_index=True, return_inverse=True)
+        used = np.unique(self.triangles)
+        bare, there = np.setdiff1d(np.arange(len(own)), used), np.full(len(own), -1)
+        there[place[used]] = own[used]
+        own[bare] = there[place[bare]]
+        keyed = np.column_stack([place, own])
+        _, first, index = np.unique(keyed, axis=0, return_index=True, return_inverse=True)
         order = np.argsort(first)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
         index = rank[index.ravel()]
         triangles = index[self.triangles]
         a, b, c = triangles.T
-        return places[order, :3], triangles[(a != b) & (b != c) & (c != a)], index
+        return self.points[first[order]], triangles[(a != b) & (b != c) & (c != a)], index
 
 
 def checked(mesh: Mesh) -> None:

@@ -63,9 +63,16 @@ def train_together(
 ) -> None:
     """Train objectives, as process `rank` that torchrun would start.
 
-    Writes weights to `folder/<objective>/<world>.safetensors`. Process `kill` ends halfway.
+    Writes weights to `folder/<objective>/<world>.safetensors`, and what would be on the screen to
+    `said(folder, rank)`. Process `kill` ends halfway.
     """
+    os.dup2(os.open(said(folder, rank), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
     os._exit(guarded(lambda: _train_all(folder, rank, world, port, names, kill, strategy)))
+
+
+def said(folder: Path, rank: int) -> Path:
+    """Return the file with all that process `rank` of the last training wrote to stderr."""
+    return folder / f"stderr.{rank}.txt"
 
 
 def _train_all(

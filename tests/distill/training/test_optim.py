@@ -38,6 +38,35 @@ def test_the_optimizer_uses_the_rate_of_each_update():
         schedule.step()
 
 
+def test_a_parameter_that_is_used_late_has_moments_from_the_start_and_learns_as_ever():
+    def after_three(make):
+        torch.manual_seed(0)
+        model = nn.ModuleDict({"used": nn.Linear(2, 2), "late": nn.Linear(2, 2)})
+        optimizer = make(model)
+        saved = []
+        for update in range(3):
+            saved.append(len(optimizer.state_dict()["state"]))
+            used = model["used"](torch.ones(1, 2))
+            (used if update < 2 else model["late"](used)).square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        assert saved[0] == (4 if make is ours else 0)
+        return optimizer, model
+
+    def ours(model):
+        options = {"lr": 0.1, "weight_decay": 0.0, "updates": 10**9, "warmup": 0}
+        return configure(model, **options)["optimizer"]
+
+    def plain(model):
+        return torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.0, fused=True)
+
+    (found, model), (expected, other) = after_three(ours), after_three(plain)
+    for key, value in other.state_dict().items():
+        torch.testing.assert_close(model.state_dict()[key], value, rtol=1e-6, atol=1e-7)
+    for one, two in zip(found.state.values(), expected.state.values(), strict=True):
+        assert one.keys() == two.keys() and all(one[k].dtype == two[k].dtype for k in two)
+
+
 class _Everything(nn.Module):
     def __init__(self):
         super().__init__()

@@ -4,6 +4,7 @@ import csv
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.distill.training.processes import (
     OBJECTIVES,
     UPDATES,
     rows_of_toy_batch,
+    said,
     torchrun_variables,
     train_together,
 )
@@ -30,7 +32,7 @@ ANY_VALUE = ("score.2.bias", "attend.in_proj_bias")
 def train(
     processes: Any, folder: Path, world: int, names: tuple[str, ...] = ALL, *more: Any
 ) -> list[int | None]:
-    """Train in `world` processes; return how each of them ended."""
+    """Train in `world` processes; return how each of them ended, and repeat what they said."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -42,6 +44,7 @@ def train(
         rank.start()
     for rank in ranks:
         rank.join()
+    sys.stderr.writelines(said(folder, rank).read_text() for rank in range(world))
     return [rank.exitcode for rank in ranks]
 
 
@@ -81,13 +84,13 @@ def test_the_number_of_processes_changes_neither_curve_nor_weights(
 
 
 def test_a_killed_process_ends_the_others_with_a_sentence_and_any_number_continues(
-    processes, alone, tmp_path, capfd
+    processes, alone, tmp_path
 ):
     one = ALL[:1]
     codes = train(processes, tmp_path, 2, one, 1)
     assert codes == [2, -signal.SIGKILL]
-    said = capfd.readouterr().err
-    assert "another process of this job has ended" in said and "Traceback" not in said
+    sentence = said(tmp_path, 0).read_text()
+    assert "another process of this job has ended" in sentence and "Traceback" not in sentence
     assert (tmp_path / "denoising" / "last.ckpt").is_file()
     assert train(processes, tmp_path, 3, one) == [0, 0, 0]
     require_same(tmp_path, 3, alone, one)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from distill.data.doctor import examine, require_healthy
+from distill.data.doctor import Severity, examine, require_healthy
 from distill.data.doctor.alignment import at_other_rate, syllable_curve
 from distill.data.doctor.files import file_findings
 from distill.data.doctor.sample import Reading, takes
@@ -120,8 +120,12 @@ def test_a_still_mouth_is_an_error_though_the_face_moves(corpora, request):
         held[:, mouth] = 0.0
         return held
 
-    found = {f.name: f for f in examine(on_motion(corpus, shut), load_rig("arkit")).findings}
-    assert "jawOpen" in found["constant_channels"].where and "small_motion" in found
+    found = examine(on_motion(corpus, shut), load_rig("arkit")).findings
+    errors = {f.name: f for f in found if f.severity == Severity.ERROR}
+    assert errors["constant_channels"].places == ("jawOpen",) and "small_motion" in errors
+    still = [f for f in found if f.name == "constant_channels"]
+    assert {load_rig("arkit").channels[i] for i in mouth} <= {p for f in still for p in f.places}
+    assert all(len(f.places) <= 5 or f.shown.endswith("more") for f in still)
 
 
 def test_a_clip_that_cannot_be_opened_is_named_and_the_rest_is_examined(corpora, request):

@@ -54,6 +54,16 @@ def test_lips_that_touch_are_not_glued(ball: Mesh):
     assert len(both.welded()[0]) == len(both.points)
 
 
+def test_a_vertex_without_triangles_joins_what_lies_at_its_place(ball: Mesh):
+    spare = np.concatenate([ball.points[5:8], ball.points[5:8] + 9.0])
+    mesh = Mesh(points=np.concatenate([ball.points, spare]), triangles=ball.triangles)
+    places, _, index = mesh.welded()
+    count = len(ball.points)
+    np.testing.assert_array_equal(index[count : count + 3], index[5:8])
+    assert len(places) == count + 3
+    np.testing.assert_array_equal(places[index], mesh.points)
+
+
 def test_what_is_no_surface_is_refused(ball: Mesh, tmp_path: Path):
     holed = ball.points.copy()
     holed[3, 1] = np.nan
