@@ -7,11 +7,11 @@ writes what it has moved. Needs the `microphone` extra.
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float
@@ -20,9 +20,6 @@ from distill.command import guarded
 from distill.errors import UserError
 from distill.face.files import CURVES, check_suffix, write_curves
 from distill.stream import MotionStream
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 BLOCK_S = 0.02
 
@@ -113,15 +110,16 @@ def follow(
     """
     tempo, made, told = Tempo(), list[np.ndarray](), 0
 
-    def keep(answer: Callable[[], np.ndarray]) -> None:
+    def answer(piece: np.ndarray | None) -> None:
         start = time.perf_counter()
-        made.append(answer())
+        frames = stream.flush() if piece is None else stream.push(piece, sample_rate_hz)
         tempo.spent_s += time.perf_counter() - start
-        tempo.frames += len(made[-1])
+        tempo.frames += len(frames.values)
+        made.append(frames.values)
 
     try:
         for piece in pieces:
-            keep(lambda piece=piece: stream.push(piece, sample_rate_hz).values)
+            answer(piece)
             tempo.heard_s += len(piece) / sample_rate_hz
             if int(tempo.heard_s) > told:
                 told = int(tempo.heard_s)
@@ -130,7 +128,7 @@ def follow(
                 break
     except KeyboardInterrupt:
         pass  # the way to stop
-    keep(lambda: stream.flush().values)
+    answer(None)
     tell(tempo)
     return np.concatenate(made)
 
@@ -187,7 +185,7 @@ def _show(line: str) -> None:
     sys.stderr.flush()
 
 
-def main(arguments: "Sequence[str] | None" = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = parser().parse_args(arguments)
     return guarded(lambda: record(options))
