@@ -64,13 +64,9 @@ def matches(shapes: Iterable[str], curves: Mapping[str, Any]) -> dict[str, str]:
 
 
 def key_shapes(
-    head: Any,
-    times_s: Sequence[float],
-    curves: Mapping[str, Sequence[float]],
-    fps: float,
-    start: float,
+    head: Any, frames: Sequence[float], curves: Mapping[str, Sequence[float]]
 ) -> list[str]:
-    """Key the shape keys of a mesh object; returns the names of those that were keyed.
+    """Key the shape keys of a mesh object at these frames; returns the names of those keyed.
 
     Raises:
         ValueError: No shape key of the object has a curve.
@@ -93,13 +89,9 @@ def euler_of(yaw: float, pitch: float, roll: float) -> tuple[float, float, float
 
 
 def key_rotation(
-    turned: Any,
-    times_s: Sequence[float],
-    curves: Mapping[str, Sequence[float]],
-    fps: float,
-    start: float,
+    turned: Any, frames: Sequence[float], curves: Mapping[str, Sequence[float]]
 ) -> None:
-    """Key the rotation of an object from that of the head."""
+    """Key the rotation of an object at these frames from that of the head."""
     turned.rotation_mode = "YXZ"
     angles = zip(*(curves[plain(name)] for name in HEAD), strict=True)
     for frame, (yaw, pitch, roll) in zip(frames, angles, strict=True):

@@ -42,7 +42,8 @@ def _add_skin(gltf: Any, buffer: Buffer, animation: Animation) -> None:
     unbind[:, 3, :3] = -animation.places  # matrices are stored column by column
     joints = list(range(first, first + len(animation.joints)))
     skin = library.Skin(joints=joints, inverseBindMatrices=buffer.add(unbind), skeleton=first)
-    gltf.skins, gltf.nodes[0].skin, gltf.nodes[0].name = [skin], 0, "face"
+    gltf.skins, gltf.nodes[0].skin = [skin], 0
+    gltf.nodes[0].name = gltf.meshes[0].name = "face"
     gltf.scenes[0].nodes.append(first)
 
 
