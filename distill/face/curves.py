@@ -6,15 +6,24 @@ from math import ceil
 import numpy as np
 from jaxtyping import Float
 
+from distill.errors import UserError
+
 
 def resample_curves(values: Float[np.ndarray, "F D"], ratio: Fraction) -> Float[np.ndarray, "T D"]:
     """Return curves at `ratio` times their frame rate: T = ceil(F ratio), frame k at k / ratio.
 
     They are band-limited to half of the lower rate, so that what is too fast for fewer frames is
     smoothed and does not turn up as another movement. No channel leaves the range it had.
-    """
-    from scipy.signal import resample_poly
 
+    Raises:
+        UserError: scipy is not installed.
+    """
+    try:
+        from scipy.signal import resample_poly
+    except ModuleNotFoundError as error:
+        raise UserError(
+            "another frame rate needs scipy; run `python -m pip install scipy`, or leave out --fps"
+        ) from error
     if ratio == 1:
         return values
     if len(values) < 2:

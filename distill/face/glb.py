@@ -18,7 +18,6 @@ ATTRIBUTES, INDICES = 34962, 34963
 COMPONENTS = {"float32": 5126, "uint32": 5125, "uint16": 5123}
 SHAPES = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
 SCREEN_GAMMA, ROUGHNESS = 2.2, 0.65
-"""GLTF keeps colours of vertices linear; skin shines a little."""
 TYPES = {5121: np.uint8, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
 
 
@@ -107,7 +106,7 @@ def build_gltf(
     if morphs.normals is not None:
         attributes.NORMAL = _vertices(buffer, morphs.normals)
     if morphs.colors is not None:
-        attributes.COLOR_0 = _vertices(buffer, morphs.colors**SCREEN_GAMMA)
+        attributes.COLOR_0 = _vertices(buffer, linear_colors(morphs.colors))
     targets = [{"POSITION": _vertices(buffer, shape)} for shape in morphs.shapes]
     primitive = library.Primitive(attributes=attributes, indices=index, targets=targets, material=0)
     surface = library.PbrMetallicRoughness(metallicFactor=0.0, roughnessFactor=ROUGHNESS)
@@ -120,6 +119,11 @@ def build_gltf(
     gltf.asset = library.Asset(version="2.0", generator="facedistill")
     buffer.close()
     return gltf
+
+
+def linear_colors(colors: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 3"]:
+    """Return colours as on a screen as amounts of light, 0 to 1, which files of scenes keep."""
+    return np.clip(colors, 0.0, 1.0) ** SCREEN_GAMMA
 
 
 def _vertices(buffer: Buffer, values: np.ndarray) -> int:

@@ -30,7 +30,7 @@ def write_npz(
     fps: float,
     rig: str,
 ) -> None:
-    """Write raw motion atomically; nothing of it needs torch."""
+    """Write raw motion atomically; needs no torch."""
     units = UNITS.get(tuple(channels), f"channels of rig {rig}")
     with atomic_path(Path(path)) as temporary:
         np.savez_compressed(
@@ -45,10 +45,16 @@ def flame_arrays(
     """Return motion of the `flame` rig as `exp` (F E) and `pose` (F 6); of other rigs nothing.
 
     `pose` is the axis-angle of the head, with the signs of `head_rotation`, and of the jaw.
+
+    Raises:
+        UserError: scipy is not installed.
     """
     if tuple(channels[-6:]) != (*FLAME_JAW, *HEAD):
         return {}
-    from scipy.spatial.transform import Rotation
+    try:
+        from scipy.spatial.transform import Rotation
+    except ModuleNotFoundError as error:
+        raise UserError("FLAME's poses need scipy; run `python -m pip install scipy`") from error
 
     head = Rotation.from_euler("YXZ", motion[:, -3:] * (-1.0, 1.0, 1.0)).as_rotvec()
     pose = np.concatenate([head, motion[:, -6:-3]], 1)

@@ -7,7 +7,7 @@ import numpy as np
 
 from distill.errors import UserError
 from distill.face.animation import Animation
-from distill.face.glb import SCREEN_GAMMA
+from distill.face.glb import linear_colors
 from distill.storage import atomic_path
 
 FACE = "/face"
@@ -77,7 +77,7 @@ def _add_mesh(stage: Any, animation: Animation) -> None:
     mesh.CreateExtentAttr(_vectors(np.stack([morphs.points.min(0), morphs.points.max(0)])))
     if morphs.colors is not None:
         mesh.CreateDisplayColorPrimvar(UsdGeom.Tokens.vertex).Set(
-            _vectors(morphs.colors**SCREEN_GAMMA)
+            _vectors(linear_colors(morphs.colors))
         )
     binding = UsdSkel.BindingAPI.Apply(mesh.GetPrim())
     binding.CreateSkeletonRel().SetTargets([f"{FACE}/skeleton"])

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,14 @@ def test_every_format_is_written_at_the_rate_that_was_asked_for(model, wav, tmp_
             assert written == tmp_path / f"speech.{form}"
     times_s, _ = Glb(tmp_path / "speech.glb").tracks()[0, "weights"]
     np.testing.assert_allclose(times_s, [*(np.arange(25) / 24), SECONDS], atol=1e-6)
+
+
+def test_another_rate_without_scipy_is_one_sentence(model, wav, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "scipy.signal", None)  # as if it were not installed
+    words = [str(wav), "--checkpoint", str(model), "--out", str(tmp_path / "a.csv")]
+    assert main([*words, "--fps", "24"]) == 2
+    assert "another frame rate needs scipy" in capsys.readouterr().err
+    assert main(words) == 0
 
 
 def test_what_cannot_be_written_is_one_sentence(model, wav, tmp_path, capsys):

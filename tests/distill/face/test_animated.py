@@ -160,6 +160,9 @@ def test_the_mesh_of_a_glb_opens_in_trimesh(tmp_path: Path):
     assert isinstance(mesh, trimesh.Trimesh) and isinstance(space.rig, LinearRig)
     np.testing.assert_allclose(1000 * mesh.vertices, space.rig.neutral, atol=1e-3)
     np.testing.assert_array_equal(mesh.faces, space.rig.triangles)
+    attributes = Glb(tmp_path / "a.glb").json["meshes"][0]["primitives"][0]["attributes"]
+    colors = Glb(tmp_path / "a.glb").array(attributes["COLOR_0"])
+    assert colors.min() >= 0 and colors.max() <= 1 and colors.std(0).min() > 0.02
     outward = (mesh.vertex_normals * (mesh.vertices - mesh.centroid)).sum(1)
     assert (outward > 0).mean() > 0.8
 
