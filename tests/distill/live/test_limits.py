@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 from httpx import get
 from websockets.exceptions import InvalidStatus
+from websockets.frames import Frame, Opcode
 
 from tests.distill.live.clients import dial, header, opened, refused, rest, spoken
 from tests.distill.test_talker import speech
 
 AUDIO = speech(0.4)
+UPGRADE = (
+    b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 ABORT = struct.pack("ii", 1, 0)
 """Close without a word (SO_LINGER)."""
 
@@ -134,16 +139,17 @@ def test_garbage_and_vanished_clients_disturb_nobody(door):
 
 
 def test_who_does_not_read_is_dropped_and_the_others_go_on(serve):
-    with serve(slow_s=0.3, send_bytes=4096) as door, sockets.socket() as raw:
-        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
-        raw.connect(("127.0.0.1", int(door.rpartition(":")[2])))
-        with dial(door, sock=raw, max_queue=1) as deaf:
-            deaf.send(header(mode="json"))
-            for _ in range(10):
-                deaf.send(np.zeros(16_000, np.float32).tobytes())
-            values, _ = spoken(door, AUDIO)
-            assert len(values) == 12
-            dropped(door)
+    with serve(slow_s=0.3, send_bytes=4096) as door, sockets.socket() as deaf:
+        deaf.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", int(door.rpartition(":")[2])))
+        deaf.sendall(UPGRADE)
+        deaf.sendall(Frame(Opcode.TEXT, header(mode="json").encode()).serialize(mask=True))
+        sound = Frame(Opcode.BINARY, np.zeros(32_000, np.float32).tobytes()).serialize(mask=True)
+        for _ in range(10):
+            deaf.sendall(sound)
+        values, _ = spoken(door, AUDIO)
+        assert len(values) == 12
+        dropped(door)
 
 
 def dropped(door):
