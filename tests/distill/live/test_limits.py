@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
-from httpx import get
+from httpx import Client
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 
@@ -38,11 +38,7 @@ def tight(serve):
 @pytest.fixture(autouse=True)
 def _all_seats_come_back(tight):
     yield
-    for _ in range(200):
-        if get(f"http://{tight}/readyz").json()["streams"]["open"] == 0:
-            return
-        time.sleep(0.05)
-    raise AssertionError("a stream that is over still has its seat")
+    until(tight, "distill_streams_open 0.0")
 
 
 @pytest.mark.parametrize(
@@ -149,13 +145,15 @@ def test_who_does_not_read_is_dropped_and_the_others_go_on(serve):
             deaf.sendall(sound)
         values, _ = spoken(door, AUDIO)
         assert len(values) == 12
-        dropped(door)
+        until(door, 'distill_streams_total{outcome="slow"} 1.0')
 
 
-def dropped(door):
-    """Wait until the server counts a client as too slow."""
-    for _ in range(400):
-        if 'distill_streams_total{outcome="slow"} 1.0' in get(f"http://{door}/metrics").text:
-            return
-        time.sleep(0.05)
-    raise AssertionError("a client that does not read keeps its stream")
+def until(door, line):
+    """Wait until a counter of the server has a value."""
+    with Client(base_url=f"http://{door}") as client:
+        for _ in range(150):
+            if line in client.get("/metrics").text.splitlines():
+                return
+            time.sleep(0.05)
+        told = [x for x in client.get("/metrics").text.splitlines() if x.startswith("distill")]
+    raise AssertionError(f"the server never told {line}, but {told}")
