@@ -139,6 +139,7 @@ def test_who_does_not_read_is_dropped_and_the_others_go_on(serve):
         deaf.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
         deaf.connect(("127.0.0.1", int(door.rpartition(":")[2])))
         deaf.sendall(UPGRADE)
+        assert deaf.recv(4096).startswith(b"HTTP/1.1 101")
         deaf.sendall(Frame(Opcode.TEXT, header(mode="json").encode()).serialize(mask=True))
         sound = Frame(Opcode.BINARY, np.zeros(32_000, np.float32).tobytes()).serialize(mask=True)
         for _ in range(10):
