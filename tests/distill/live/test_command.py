@@ -41,7 +41,7 @@ def test_streams_need_no_torch(light, talker):
 
 def test_recordings_become_curves(light):
     answer = post(f"http://{light}/v1/animate", files={"file": ("a.wav", wav())}, timeout=60)
-    assert answer.status_code == 200 and answer.text.startswith("Timecode,BlendshapeCount")
+    assert answer.status_code == 200 and answer.text.startswith("Timecode,BlendShapeCount")
 
 
 def test_a_taken_port_is_one_sentence(light, exported):
