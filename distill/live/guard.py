@@ -107,6 +107,11 @@ class Guard:
                 "token",
                 "send the token as `Authorization: Bearer`, or open the page with ?token=",
             )
+        length, limit = headers.get("content-length", ""), self.settings.upload_bytes
+        if length.isdigit() and int(length) > limit:
+            return self._refused(
+                413, "size", f"the upload is larger than the limit of {limit} bytes"
+            )
         return None
 
     def _refused(self, status: int, reason: str, sentence: str) -> JSONResponse:
