@@ -1,16 +1,19 @@
-"""`python -m distill.animate speech.wav --checkpoint DIR`: speech in, animation files out."""
+"""`python -m distill.animate speech.wav --out face.glb`: speech in, animation files out."""
 
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from distill.audio.inputs import find_inputs
 from distill.command import guarded
 from distill.errors import UserError
+from distill.face.files import CURVES, SUFFIXES, write_curves, write_motion
 from distill.folder import DEFAULT_MODEL
 
-FORMATS = ("csv", "npz", "mp4", "gif")
+FORMATS = tuple(suffix.lstrip(".") for suffix in SUFFIXES)
+RATES_HZ = (24.0, 25.0, 30.0, 60.0)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,6 +48,9 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, help=f"file ({', '.join(FORMATS)}), or a folder for several inputs"
     )
     options.add_argument("--format", choices=FORMATS, help="format in a folder; default csv")
+    options.add_argument(
+        "--fps", type=float, choices=RATES_HZ, help="frames per second; default: the model's own"
+    )
     return options
 
 
@@ -82,7 +88,6 @@ def animate(options: argparse.Namespace) -> None:
         raise UserError(f"--size {options.size} is not between 16 and 4096")
     pairs = plan_outputs(find_inputs(options.inputs), options.out, options.format)
     from distill.audio.decode import load_audio
-    from distill.face.files import CURVES, write_curves, write_motion
     from distill.talker import load
     from distill.training.progress import Progress
 
@@ -104,12 +109,17 @@ def animate(options: argparse.Namespace) -> None:
                 steps=options.steps,
                 seed=options.seed,
             )
+            if options.fps:
+                motion = motion.at(options.fps, samples=len(audio))
             if space is None:
-                write_curves(target, motion.values, motion.channels, fps=motion.fps, rig=motion.rig)
+                written = write_curves(
+                    target, motion.values, motion.channels, fps=motion.fps, rig=motion.rig
+                )
             else:
-                write_motion(target, motion.values, space, audio=audio, size=options.size)
+                face = replace(space, fps=motion.fps)
+                written = write_motion(target, motion.values, face, audio=audio, size=options.size)
             bar.advance()
-            sys.stdout.write(f"{target}\n")
+            sys.stdout.write(f"{written}\n")
 
 
 def _rig_options(options: argparse.Namespace) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,6 +44,42 @@ def atomic_path(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path, mine: Callable[[Path], bool]) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; on success it takes the place of `path`.
+
+    A folder that is there already is replaced when `mine` says so of everything in it.
+
+    Raises:
+        UserError: The place cannot be written, or holds something else.
+    """
+    path = Path(path)
+    if path.exists() and not (path.is_dir() and all(map(mine, path.iterdir()))):
+        raise UserError(f"{path} already exists and holds other files; choose another folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=path.parent, prefix=".tmp-"))
+    except OSError as error:
+        raise UserError(
+            f"cannot write to folder {path.parent} ({error.strerror}); choose another folder"
+        ) from error
+    new, old = work / "new", work / "old"
+    try:
+        new.mkdir()
+        yield new
+        if path.exists():
+            path.rename(old)
+        new.rename(path)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise UserError(
+            f"cannot write {path} ({error.strerror}); free some space or choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

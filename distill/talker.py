@@ -4,7 +4,7 @@ Nothing here needs torch: networks run in an engine, the rest is numpy.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,11 @@ from jaxtyping import Float
 
 from distill import stream
 from distill.audio.decode import load_audio
-from distill.audio.frames import frames_for, sample_at
+from distill.audio.frames import exact_fps, frames_for, sample_at
 from distill.engines import Engine, open_engine
 from distill.engines.engine import StreamingEngine
 from distill.errors import UserError
+from distill.face.curves import resample_curves
 from distill.folder import BANK, WEIGHTS, find_model, read_config
 from distill.noise import seeded_noise
 from distill.persona import SILENCE_PEAK, PersonaBank
@@ -47,6 +48,20 @@ class Motion:
     channels: tuple[str, ...]
     fps: float
     rig: str
+
+    def at(self, fps: float, *, samples: int | None = None) -> "Motion":
+        """Return this motion at another frame rate, as `resample_curves` makes it.
+
+        `samples` is the length of its audio at 16 kHz, where that is known: no frame begins after
+        its end.
+
+        Raises:
+            UserError: `fps` is not between 1 and 1000.
+        """
+        values = resample_curves(self.values, exact_fps(fps) / exact_fps(self.fps))
+        if samples is not None:
+            values = values[: frames_for(samples, fps)]
+        return replace(self, values=values, fps=fps)
 
 
 @dataclass(frozen=True, kw_only=True)

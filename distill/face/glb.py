@@ -13,9 +13,12 @@ from jaxtyping import Float, Int
 from distill.errors import UserError
 from distill.storage import atomic_path
 
-POSITIONS, INDICES = 34962, 34963
+ATTRIBUTES, INDICES = 34962, 34963
 """Buffer targets of vertex attributes and of vertex indices."""
-FLOAT, UINT = 5126, 5125
+COMPONENTS = {"float32": 5126, "uint32": 5125, "uint16": 5123}
+SHAPES = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
+SCREEN_GAMMA, ROUGHNESS = 2.2, 0.65
+"""GLTF keeps colours of vertices linear; skin shines a little."""
 TYPES = {5121: np.uint8, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
 
 
@@ -29,6 +32,8 @@ class Morphs:
         shapes: Displacements at weight 1 (K V 3).
         names: Names of the targets, K of them.
         extras: Further JSON values kept with the mesh.
+        normals: Unit normals at rest (V 3).
+        colors: Colour of each vertex as on a screen, 0 to 1 (V 3).
     """
 
     points: Float[np.ndarray, "V 3"]
@@ -36,9 +41,16 @@ class Morphs:
     shapes: Float[np.ndarray, "K V 3"]
     names: tuple[str, ...]
     extras: Mapping[str, Any] = field(default_factory=dict)
+    normals: Float[np.ndarray, "V 3"] | None = None
+    colors: Float[np.ndarray, "V 3"] | None = None
 
 
-def _library() -> Any:
+def gltf_library() -> Any:
+    """Return pygltflib.
+
+    Raises:
+        UserError: It is not installed.
+    """
     try:
         import pygltflib
     except ModuleNotFoundError as error:
@@ -48,31 +60,36 @@ def _library() -> Any:
     return pygltflib
 
 
-class _Buffer:
-    """The binary chunk, built array by array."""
+class Buffer:
+    """The binary chunk of a `pygltflib.GLTF2`, to which arrays are added one by one."""
 
     def __init__(self, gltf: Any) -> None:
-        self.gltf, self.data = gltf, bytearray()
+        self.gltf, self.data = gltf, bytearray(gltf.binary_blob() or b"")
 
-    def add(self, values: np.ndarray, target: int) -> int:
-        """Append an array of vectors (N 3) or scalars (N); returns its accessor."""
-        library = _library()
+    def add(self, values: np.ndarray, target: int | None = None) -> int:
+        """Append float32, uint32 or uint16 of one of `SHAPES` (N ...); returns its accessor."""
+        library = gltf_library()
         view = library.BufferView(
             buffer=0, byteOffset=len(self.data), byteLength=values.nbytes, target=target
         )
         self.data += values.tobytes()
-        vectors = values.ndim == 2
+        bounded = values.dtype == np.float32 and values.ndim < 3
         accessor = library.Accessor(
             bufferView=len(self.gltf.bufferViews),
-            componentType=FLOAT if vectors else UINT,
+            componentType=COMPONENTS[values.dtype.name],
             count=len(values),
-            type="VEC3" if vectors else "SCALAR",
-            min=values.min(0).tolist() if vectors else None,
-            max=values.max(0).tolist() if vectors else None,
+            type=SHAPES[values.shape[1:]],
+            min=np.atleast_1d(values.min(0)).tolist() if bounded else None,
+            max=np.atleast_1d(values.max(0)).tolist() if bounded else None,
         )
         self.gltf.bufferViews.append(view)
         self.gltf.accessors.append(accessor)
         return len(self.gltf.accessors) - 1
+
+    def close(self) -> None:
+        """Give the bytes to the GLTF2."""
+        self.gltf.buffers = [gltf_library().Buffer(byteLength=len(self.data))]
+        self.gltf.set_binary_blob(bytes(self.data))
 
 
 def build_gltf(
@@ -82,24 +99,31 @@ def build_gltf(
 
     `scale` and `rotation` (quaternion x y z w) stand on the node: positions stay as they are.
     """
-    library = _library()
+    library = gltf_library()
     gltf = library.GLTF2()
-    buffer = _Buffer(gltf)
+    buffer = Buffer(gltf)
     index = buffer.add(morphs.triangles.astype(np.uint32).ravel(), INDICES)
-    rest = buffer.add(morphs.points.astype(np.float32), POSITIONS)
-    targets = [{"POSITION": buffer.add(s.astype(np.float32), POSITIONS)} for s in morphs.shapes]
-    primitive = library.Primitive(
-        attributes=library.Attributes(POSITION=rest), indices=index, targets=targets
-    )
+    attributes = library.Attributes(POSITION=_vertices(buffer, morphs.points))
+    if morphs.normals is not None:
+        attributes.NORMAL = _vertices(buffer, morphs.normals)
+    if morphs.colors is not None:
+        attributes.COLOR_0 = _vertices(buffer, morphs.colors**SCREEN_GAMMA)
+    targets = [{"POSITION": _vertices(buffer, shape)} for shape in morphs.shapes]
+    primitive = library.Primitive(attributes=attributes, indices=index, targets=targets, material=0)
+    surface = library.PbrMetallicRoughness(metallicFactor=0.0, roughnessFactor=ROUGHNESS)
+    gltf.materials = [library.Material(pbrMetallicRoughness=surface)]
     extras = {"targetNames": list(morphs.names), **morphs.extras}
     weights = [0.0] * len(targets)
     gltf.meshes = [library.Mesh(primitives=[primitive], weights=weights, extras=extras)]
     gltf.nodes = [library.Node(mesh=0, name="head", scale=[scale] * 3, rotation=list(rotation))]
     gltf.scenes, gltf.scene = [library.Scene(nodes=[0])], 0
     gltf.asset = library.Asset(version="2.0", generator="facedistill")
-    gltf.buffers = [library.Buffer(byteLength=len(buffer.data))]
-    gltf.set_binary_blob(bytes(buffer.data))
+    buffer.close()
     return gltf
+
+
+def _vertices(buffer: Buffer, values: np.ndarray) -> int:
+    return buffer.add(values.astype(np.float32), ATTRIBUTES)
 
 
 def write_glb(path: str | Path, gltf: Any) -> None:
@@ -114,7 +138,7 @@ def read_morphs(path: str | Path) -> Morphs:
     Raises:
         UserError: Missing or foreign file, or no mesh with named morph targets in it.
     """
-    library = _library()
+    library = gltf_library()
     try:
         gltf = library.GLTF2().load_binary(str(path))
         blob = gltf.binary_blob()

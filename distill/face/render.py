@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from distill.face.posed import posed_frames
 from distill.face.raster import Canvas
-from distill.face.rotations import head_rotation
 from distill.protocols import Rig
 
 FIELD_OF_VIEW_RAD = 0.42
@@ -45,17 +45,8 @@ def render_frames(
     triangles = rig.triangles.cpu().numpy().astype(np.int32)
     colors = getattr(rig, "colors", torch.full_like(rig.neutral, 0.7))
     colors = np.ascontiguousarray(colors.cpu().numpy(), np.float32)
-    pivot = getattr(rig, "pivot", rig.neutral.mean(0)).cpu()
-    head = rig.groups["head"].cpu()
-    for start in range(0, len(motion), 32):
-        chunk = motion[start : start + 32]
-        with torch.no_grad():
-            vertices = rig.to_vertices(chunk.to(rig.neutral)).float().cpu()
-            if len(head):
-                turn = head_rotation(chunk.float().cpu()[:, head])
-                vertices = (vertices - pivot) @ turn.mT + pivot
-        for points in vertices.numpy():
-            yield canvas.draw(points, triangles, colors, camera, FIELD_OF_VIEW_RAD)
+    for points in posed_frames(rig, motion):
+        yield canvas.draw(points, triangles, colors, camera, FIELD_OF_VIEW_RAD)
 
 
 def render_image(
