@@ -13,7 +13,11 @@ EXTRAS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("synth", ("espeakng_loader",), "data=synthetic, speech made on this machine"),
     ("hf", ("huggingface_hub", "transformers"), "audio=wavlm and others, models of the Hub"),
     ("onnx", ("onnx", "onnxscript", "onnxruntime"), "export to ONNX and running it"),
-    ("live", ("fastapi", "uvicorn", "websockets"), "serving a face over the network"),
+    (
+        "live",
+        ("fastapi", "uvicorn", "websockets", "multipart", "prometheus_client"),
+        "serving a face over the network",
+    ),
     ("sweep", ("hydra_plugins.hydra_submitit_launcher",), "sweeps on a cluster"),
     ("tensorboard", ("tensorboard",), "logger=tensorboard"),
     ("wandb", ("wandb_workspaces",), "workspaces for logger=wandb"),

@@ -192,6 +192,7 @@ class MotionStream:
     rotations: Sequence[int] | None = None
     _resampler: Any = field(default=None, init=False)
     _rate_hz: int = field(default=0, init=False)
+    _whole: int | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.reset()
@@ -214,10 +215,29 @@ class MotionStream:
             self.engine, self.persona, seed=self.seed, level=self.level, fps=self.fps,
             motion_dim=self.motion_dim,
         )  # fmt: skip
-        self._resampler, self._rate_hz = None, 0
+        self._resampler, self._rate_hz, self._whole = None, 0, None
 
-    def push(self, pcm: Float[np.ndarray, " N"], sample_rate: int = SAMPLE_RATE_HZ) -> Frames:
+    def push(self, pcm: Float[np.ndarray, "..."], sample_rate: int = SAMPLE_RATE_HZ) -> Frames:
         """Hear a piece of mono audio of any length in [-1, 1]; return the frames it completes.
+
+        Raises:
+            UserError: The audio is not mono and finite, or its rate changed or cannot be used.
+        """
+        self.hear(pcm, sample_rate)
+        return self._run()
+
+    def flush(self) -> Frames:
+        """End the sound: return the frames still held back, and start anew with the next push."""
+        self.finish()
+        rest = self._run()
+        self.reset()
+        return rest
+
+    def hear(self, pcm: Float[np.ndarray, "..."], sample_rate: int = SAMPLE_RATE_HZ) -> None:
+        """Take audio as `push` does without computing: several streams can then be batched.
+
+        Who batches calls `take` on each stream, `advance_together` on what they gave, and `give`
+        with the answers, until `take` gives None; `finish` ends the sound.
 
         Raises:
             UserError: The audio is not mono and finite, or its rate changed or cannot be used.
@@ -228,38 +248,41 @@ class MotionStream:
                 f"a stream takes finite mono samples (N,), not shape {pcm.shape}; mix channels down"
             )
         self._feed.hear(self._at_16_khz(pcm, sample_rate, last=False))
-        return self._run()
 
-    def flush(self) -> Frames:
-        """End the sound: return the frames still held back, and start anew with the next push."""
+    def finish(self) -> None:
+        """End the sound: `take` then gives the blocks of all frames held back."""
+        feed, shape = self._feed, self.engine.stream
         if self._resampler is not None:
-            rest = self._at_16_khz(np.zeros(0, np.float32), self._rate_hz, last=True)
-            self._feed.hear(rest)
-        feed = self._feed
-        if not feed.heard:
-            return self._frames([], 0)
-        whole, first = frames_for(feed.heard, self.fps), max(feed.frame, 0)
-        end = feed.grid.end(
-            whole + self.engine.stream.shift_frames + self.engine.stream.block_frames
-        )
+            feed.hear(self._at_16_khz(np.zeros(0, np.float32), self._rate_hz, last=True))
+        self._whole = frames_for(feed.heard, self.fps) if feed.heard else 0
+        end = feed.grid.end(self._whole + shape.shift_frames + shape.block_frames)
         feed.hear(np.zeros(max(end - feed.heard, 0), np.float32))
-        rest = self._run()
-        self.reset()
-        keep = max(whole - first, 0)
-        return Frames(values=rest.values[:keep], times_s=rest.times_s[:keep])
 
-    def _run(self) -> Frames:
-        first, made = max(self._feed.frame, 0), []
-        while (work := self._feed.take()) is not None:
-            made.append(self._feed.give(*advance_together(self.engine, [work])[0]))
-        return self._frames(made, first)
+    def take(self) -> Work | None:
+        """Return the next block to be computed, or None until more is heard or after the end."""
+        ended = self._whole is not None and self._feed.frame >= self._whole
+        return None if ended else self._feed.take()
 
-    def _frames(self, made: list[np.ndarray], first: int) -> Frames:
-        values = np.concatenate([np.zeros((0, self.motion_dim), np.float32), *made])
+    def give(self, motion: Float[np.ndarray, "1 K D"], state: StreamState) -> Frames:
+        """Take the answer to the block that was taken; returns its frames."""
+        first = max(self._feed.frame, 0)
+        values = self._feed.give(motion, state)
+        if self._whole is not None:
+            values = values[: max(self._whole - first, 0)]
         if self.rotations is not None:
+            values = values.copy()
             shapes = np.setdiff1d(np.arange(self.motion_dim), self.rotations)
             values[:, shapes] = values[:, shapes].clip(0.0, 1.0)
         return Frames(values=values, times_s=(first + np.arange(len(values))) / self.fps)
+
+    def _run(self) -> Frames:
+        made = [Frames(values=np.zeros((0, self.motion_dim), np.float32), times_s=np.zeros(0))]
+        while (work := self.take()) is not None:
+            made.append(self.give(*advance_together(self.engine, [work])[0]))
+        return Frames(
+            values=np.concatenate([frames.values for frames in made]),
+            times_s=np.concatenate([frames.times_s for frames in made]),
+        )
 
     def _at_16_khz(self, pcm: np.ndarray, rate_hz: int, *, last: bool) -> np.ndarray:
         if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:

@@ -1,0 +1,86 @@
+"""The application: routes, and what they share."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+
+import distill
+from distill.errors import UserError
+from distill.live import files, streams, uploads
+from distill.live.guard import Guard, later
+from distill.live.models import Models
+from distill.live.settings import Settings
+from distill.live.shared import Live
+from distill.live.studio import Busy
+from distill.live.wire import sentence
+
+PAGE = Path(__file__).with_name("page") / "dist"
+UNBUILT = """<!doctype html><html lang="en"><title>facedistill live</title>
+<p>The server runs, but its page is not built yet: run
+<code>npm --prefix distill/live/page install</code> and
+<code>npm --prefix distill/live/page run build</code>,
+and start it again.</p></html>"""
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """Return the application, its models loaded.
+
+    Raises:
+        UserError: A model cannot be loaded.
+    """
+    live = Live(settings=settings, models=Models(settings.models, settings.backend))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        live.ready = True
+        yield
+        live.ready = False
+        live.close()
+
+    app = FastAPI(
+        title="facedistill live", version=distill.__version__, description=streams.PROTOCOL,
+        lifespan=lifespan, docs_url=None, redoc_url=None, max_body_size=settings.upload_bytes,
+    )  # fmt: skip
+    app.state.live = live
+    app.add_middleware(Guard, settings=settings, metrics=live.metrics)
+    app.add_exception_handler(UserError, _user_error)
+    app.add_exception_handler(Busy, _busy)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(413, _too_large)
+    app.include_router(streams.router(live))
+    app.include_router(uploads.router(live))
+    app.include_router(files.router(live))
+    if PAGE.is_dir():
+        app.mount("/", StaticFiles(directory=PAGE, html=True))
+    else:
+        app.add_api_route("/", _unbuilt, include_in_schema=False)
+    return app
+
+
+async def _unbuilt() -> HTMLResponse:
+    return HTMLResponse(UNBUILT)
+
+
+async def _user_error(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, 400)
+
+
+async def _busy(request: Request, error: Exception) -> JSONResponse:
+    live: Live = request.app.state.live
+    live.metrics.refused.labels("uploads").inc()
+    return later(f"{live.settings.uploads} uploads wait already", live.settings)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return JSONResponse({"detail": sentence(error.errors()[0])}, 422)
+
+
+async def _too_large(request: Request, error: Exception) -> JSONResponse:
+    limit = request.app.state.live.settings.upload_bytes
+    return JSONResponse({"detail": f"the upload is larger than the limit of {limit} bytes"}, 413)

@@ -1,0 +1,119 @@
+"""Who may come in: token, origin and the time an upload may take, before anything is read."""
+
+import asyncio
+import hmac
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from distill.live.metrics import Metrics
+from distill.live.settings import LOOPBACK, Settings
+
+GUARDED = ("/v1/", "/metrics")
+HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; "
+        "connect-src 'self' blob: data:; media-src 'self' blob:; img-src 'self' blob: data:; "
+        "base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+"""On every answer: threads for WebAssembly in the page, and nothing loaded from elsewhere."""
+
+
+def allowed(origin: str | None, host: str, settings: Settings) -> bool:
+    """Tell whether a page of `origin` may connect to a server that it calls `host`.
+
+    Programs send no origin. Pages are the server's own, or listed. A server of this machine alone
+    answers to this machine's names only, else a foreign name could be pointed at it.
+    """
+    if origin is None or origin in settings.origins:
+        return True
+    parts = urlsplit(origin)
+    return parts.netloc == host and (not settings.local or parts.hostname in LOOPBACK)
+
+
+def authorized(headers: Headers, query: bytes, token: str | None) -> bool:
+    """Tell whether a request carries the token, as bearer or as `token` of the query."""
+    if token is None:
+        return True
+    kind, _, bearer = headers.get("authorization", "").partition(" ")
+    given = [bearer] if kind.lower() == "bearer" else []
+    given += parse_qs(query.decode("latin-1")).get("token", [])
+    return any(hmac.compare_digest(word.encode(), token.encode()) for word in given)
+
+
+def later(reason: str, settings: Settings) -> JSONResponse:
+    """Return the answer to a client that has to come back."""
+    headers = {"Retry-After": str(settings.retry_s)}
+    return JSONResponse({"detail": f"{reason}; try again in {settings.retry_s} s"}, 503, headers)
+
+
+class Guard:
+    """Middleware: refuses at the door, limits how long a body takes, adds `HEADERS`."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+        self.app, self.settings, self.metrics = app, settings, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "lifespan":
+            return await self.app(scope, receive, send)
+
+        async def send_more(message: Message) -> None:
+            if message["type"].endswith("http.response.start"):
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            return await refusal(scope, receive, send_more)
+        if scope["type"] == "http":
+            receive = in_time(receive, self.settings.upload_wait_s)
+        await self.app(scope, receive, send_more)
+
+    def _refusal(self, scope: Scope) -> JSONResponse | None:
+        if not scope["path"].startswith(GUARDED):
+            return None
+        headers = Headers(scope=scope)
+        origin, host = headers.get("origin"), headers.get("host", "")
+        if not allowed(origin, host, self.settings):
+            return self._refused(
+                403, "origin", f"pages of {origin} may not connect; start with --origin {origin}"
+            )
+        if not authorized(headers, scope["query_string"], self.settings.token):
+            return self._refused(
+                401, "token", "send the token, as `Authorization: Bearer` or as ?token="
+            )
+        return None
+
+    def _refused(self, status: int, reason: str, sentence: str) -> JSONResponse:
+        self.metrics.refused.labels(reason).inc()
+        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+        return JSONResponse({"detail": sentence}, status, headers)
+
+
+def in_time(receive: Receive, limit_s: float) -> Receive:
+    """Return `receive` that gives up when a body takes longer than `limit_s` in all."""
+    deadline, whole = asyncio.get_running_loop().time() + limit_s, False
+
+    async def receive_soon() -> Message:
+        nonlocal whole
+        if whole:  # what follows is the client's leaving, whenever that is
+            return await receive()
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError as error:
+            raise HTTPException(408, f"the upload took longer than {limit_s:g} s") from error
+        whole = not message.get("more_body", False)
+        return message
+
+    return receive_soon

@@ -1,0 +1,50 @@
+"""The command in a process of its own that cannot import torch nor other heavy libraries."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from httpx import get, post
+
+from tests.distill.compress.test_without_torch import SCRIPT
+from tests.distill.live.clients import spoken
+from tests.distill.live.test_stream import AUDIO, expected
+from tests.distill.live.test_uploads import wav
+
+
+@pytest.fixture(scope="module")
+def light(exported):
+    """A server of an export, without torch; yields its address."""
+    words = ["distill.live", "--model", str(exported), "--port", "0", "--backend", "onnx"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, *words], stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    yield process.stdout.readline().strip().removeprefix("http://").removesuffix("/")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) in (0, -signal.SIGTERM)
+
+
+def test_streams_need_no_torch(light, talker):
+    values, _ = spoken(light, AUDIO, persona="bob", seed=2)
+    np.testing.assert_allclose(values, expected(talker, name="bob", seed=2), atol=1e-4)
+    assert get(f"http://{light}/v1/model").json()["name"] == "toy-onnx"
+    assert get(f"http://{light}/readyz").status_code == 200
+
+
+def test_recordings_become_curves(light):
+    answer = post(f"http://{light}/v1/animate", files={"file": ("a.wav", wav())}, timeout=60)
+    assert answer.status_code == 200 and answer.text.startswith("Timecode,BlendshapeCount")
+
+
+def test_a_taken_port_is_one_sentence(light, exported):
+    port = light.rpartition(":")[2]
+    words = ["distill.live", "--model", str(exported), "--port", port]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and done.stderr.startswith("error: cannot listen at")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,119 @@
+"""Who may come in, and what operators see."""
+
+import pytest
+from httpx import get, post
+from websockets.exceptions import InvalidStatus
+
+from distill.errors import UserError
+from distill.live.guard import allowed
+from distill.live.settings import Settings, read
+from tests.distill.live.clients import dial, header, spoken
+from tests.distill.test_talker import speech
+
+
+@pytest.fixture(scope="module")
+def locked(serve):
+    with serve(token="s3cret", origins=("https://face.example",)) as address:
+        yield address
+
+
+def status(door, query="", **options):
+    """HTTP status that a handshake is answered with."""
+    try:
+        with dial(door, query, **options) as socket:
+            socket.send(header())
+            socket.recv(10)
+            return 101
+    except InvalidStatus as error:
+        return error.response.status_code
+
+
+def test_a_token_opens_streams_and_uploads(locked):
+    bearer = {"Authorization": "Bearer s3cret"}
+    assert status(locked) == 401 and status(locked, "token=wrong") == 401
+    assert status(locked, "token=s3cret") == 101
+    assert status(locked, additional_headers=bearer) == 101
+    assert status(locked, additional_headers={"Authorization": "Basic s3cret"}) == 401
+    for path in ("/v1/model", "/metrics"):
+        assert get(f"http://{locked}{path}").status_code == 401
+        assert get(f"http://{locked}{path}", headers=bearer).status_code == 200
+    answer = post(f"http://{locked}/v1/animate", files={"file": b"x"})
+    assert answer.status_code == 401 and "token" in answer.json()["detail"]
+    assert get(f"http://{locked}/healthz").json() == {"status": "ok"}
+
+
+def test_pages_of_others_may_not_connect(door, locked):
+    assert status(door, origin=f"http://{door}") == 101
+    assert status(door, origin="https://evil.example") == 403
+    own = {"Authorization": "Bearer s3cret"}
+    assert status(locked, origin="https://face.example", additional_headers=own) == 101
+    answer = get(f"http://{door}/v1/model", headers={"Origin": "null"})
+    assert answer.status_code == 403 and "--origin" in answer.json()["detail"]
+
+
+def test_a_foreign_name_for_this_machine_is_no_way_in():
+    here, everywhere = Settings(), Settings(host="0.0.0.0")
+    assert not allowed("http://evil.example:8000", "evil.example:8000", here)
+    assert allowed("http://localhost:8000", "localhost:8000", here)
+    assert allowed("http://[::1]:8000", "[::1]:8000", here)
+    assert allowed("https://face.example", "face.example", everywhere)
+    assert not allowed("http://localhost:9000", "localhost:8000", here)
+
+
+def test_every_answer_lets_the_page_use_threads_and_nothing_foreign(door):
+    for path in ("/", "/v1/model", "/nothing"):
+        headers = get(f"http://{door}{path}").headers
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+        assert headers["Content-Security-Policy"].startswith("default-src 'self'")
+
+
+def test_only_files_of_the_model_are_given(serve, exported):
+    with serve(models=(str(exported),)) as door:
+        files = get(f"http://{door}/v1/model").json()["files"]
+        assert {"stream", "fusion", "bank"} <= set(files)
+        for role, url in files.items():
+            entry = (exported / url.removeprefix("/model/").partition("?")[0]).read_bytes()
+            assert get(f"http://{door}{url}").content == entry, role
+        for name in ("config.json", "..%2Ftoy%2Fconfig.json", "nothing.onnx"):
+            assert get(f"http://{door}/model/{name}").status_code == 404
+
+
+def test_counters_follow_what_happens(serve):
+    with serve() as door:
+        spoken(door, speech(1.0))
+        lines = get(f"http://{door}/metrics").text.splitlines()
+        found = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        assert found["distill_streams_open"] == "0.0"
+        assert found['distill_streams_total{outcome="ended"}'] == "1.0"
+        assert found["distill_frames_total"] == "30.0"
+        assert float(found["distill_sound_seconds_total"]) == pytest.approx(1.0)
+        assert float(found["distill_batch_rows_sum"]) >= 30
+        paths = get(f"http://{door}/openapi.json").json()["paths"]
+        assert {"/v1/animate", "/v1/model", "/healthz", "/readyz", "/metrics"} <= set(paths)
+        assert get(f"http://{door}/readyz").json()["ready"] is True
+
+
+def test_settings_are_the_options(monkeypatch):
+    monkeypatch.setenv("FACEDISTILL_TOKEN", "hidden")
+    words = ["--model", "a", "--model", "b", "--port", "9", "--idle-s", "1.5"]
+    settings = read([*words, "--origin", "https://x.example"])
+    assert settings == Settings(
+        models=("a", "b"), port=9, idle_s=1.5, origins=("https://x.example",), token="hidden"
+    )
+    assert read(["--token", "given"]).token == "given" and Settings().local
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"streams": 0}, "--streams 0"),
+        ({"idle_s": float("nan")}, "--idle-s nan"),
+        ({"port": 70_000}, "--port 70000"),
+        ({"backend": "tensorflow"}, "--backend tensorflow"),
+        ({"origins": ("face.example",)}, "--origin face.example"),
+    ],
+)
+def test_settings_outside_their_range_are_refused(changes, told):
+    with pytest.raises(UserError, match=told):
+        Settings(**changes)

@@ -1,0 +1,139 @@
+"""Recordings sent as files come back as the files that `distill.animate` writes."""
+
+import io
+
+import av
+import numpy as np
+import pytest
+import soundfile
+from httpx import Client
+
+from distill.face.files import SUFFIXES, read_livelink_csv, read_npz
+from distill.units import SAMPLE_RATE_HZ
+from tests.distill.test_talker import speech
+
+AUDIO = speech(0.5)
+
+
+def wav(audio=AUDIO, form="WAV"):
+    file = io.BytesIO()
+    soundfile.write(file, audio, SAMPLE_RATE_HZ, format=form)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def ask(serve):
+    """Send a recording to one server; returns the answer."""
+    with serve(upload_bytes=200_000, upload_s=3.0) as door:
+        client = Client(base_url=f"http://{door}", timeout=120)
+
+        def send(data=None, name="voice.wav", **fields):
+            files = {"file": (name, wav() if data is None else data)}
+            return client.post("/v1/animate", files=files, data=fields)
+
+        send.get = client.get
+        yield send
+
+
+def test_curves_are_those_of_the_model(ask, talker, tmp_path):
+    answer = ask(format="npz", persona="ann", emotion="happy", strength=1.5, seed=3)
+    assert answer.status_code == 200, answer.text
+    (tmp_path / "a.npz").write_bytes(answer.content)
+    found = read_npz(tmp_path / "a.npz")
+    audio, _ = soundfile.read(io.BytesIO(wav()), dtype="float32")
+    want = talker.generate(audio, persona="ann", emotion="happy", strength=1.5, seed=3)
+    np.testing.assert_allclose(found["motion"], want.values, atol=1e-5)
+    assert found["fps"] == 30 and found["names"] == talker.channels
+
+    answer = ask(wav(form="FLAC"), name="voice.flac", seed=3)
+    assert answer.headers["content-type"].startswith("text/csv")
+    (tmp_path / "a.csv").write_bytes(answer.content)
+    assert len(read_livelink_csv(tmp_path / "a.csv").values) == 15
+
+
+@pytest.mark.parametrize("form", ["mp4", "gif"])
+def test_pictures_show_as_many_frames_as_the_sound_has(ask, form):
+    answer = ask(format=form, size=64)
+    assert answer.status_code == 200, answer.text
+    with av.open(io.BytesIO(answer.content)) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 15
+        assert bool(video.streams.audio) == (form == "mp4")
+
+
+def test_a_glb_comes_where_this_installation_writes_one(ask, tmp_path):
+    answer = ask(format="glb")
+    if ".glb" not in SUFFIXES:
+        assert answer.status_code == 400 and ".csv" in answer.json()["detail"]
+        return
+    assert answer.status_code == 200 and answer.content[:4] == b"glTF"
+
+
+@pytest.mark.parametrize(
+    ("data", "fields", "status", "told"),
+    [
+        (b"no sound at all", {}, 400, "voice.wav"),
+        (b"", {}, 400, "empty file"),
+        (wav(speech(3.1)), {}, 400, "limit of 3 s"),
+        (wav(np.zeros(120_000, np.float32)), {}, 413, "limit of 200000 bytes"),
+        (None, {"persona": "/etc/hostname"}, 400, "unknown persona"),
+        (None, {"emotion": "hungry"}, 400, "unknown emotion"),
+        (None, {"format": "exe"}, 422, "format"),
+        (None, {"strength": "9"}, 422, "strength"),
+        (None, {"steps": "7"}, 400, "2 step"),
+        (None, {"model": "big"}, 400, "unknown model"),
+    ],
+)
+def test_what_cannot_be_animated_is_answered_in_words(ask, data, fields, status, told):
+    answer = ask(data, **fields)
+    assert answer.status_code == status and told in answer.json()["detail"]
+    assert "/tmp" not in answer.text
+
+
+def test_the_page_gets_a_head_and_samples(ask, tmp_path):
+    from distill.face.glb import read_morphs
+
+    (tmp_path / "head.glb").write_bytes(ask.get("/rig.glb").content)
+    head = read_morphs(tmp_path / "head.glb")
+    assert {"jawOpen", "mouthClose"} <= set(head.names) and "headYaw" not in head.names
+    assert head.extras["capped"] == [["mouthClose", "jawOpen", 1.0]]
+    assert np.ptp(head.points, 0).max() > 100 and len(head.extras["lip_pairs"]) > 3
+    listed = ask.get("/v1/samples").json()
+    assert len(listed) == 4
+    for sample in listed:
+        audio, rate = soundfile.read(io.BytesIO(ask.get(sample["url"]).content))
+        assert rate == SAMPLE_RATE_HZ and np.abs(audio).max() > 0.05
+    assert ask.get("/samples/99.wav").status_code == 404
+
+
+def test_more_uploads_than_may_wait_are_told_to_come_back(serve):
+    import asyncio
+
+    from distill.live.studio import Busy, Studio
+
+    async def run():
+        studio = Studio(2)
+        calls = (studio.work(round, 1.6) for _ in range(3))
+        found = await asyncio.gather(*calls, return_exceptions=True)
+        studio.close()
+        return found
+
+    found = asyncio.run(run())
+    assert found[:2] == [2, 2] and isinstance(found[2], Busy)
+
+
+def test_a_crash_costs_one_order():
+    import asyncio
+    import os
+
+    from distill.errors import UserError
+    from distill.live.studio import Studio
+
+    async def run():
+        studio = Studio(2)
+        with pytest.raises(UserError, match="its process ended"):
+            await studio.work(os._exit, 1)
+        found = await studio.work(round, 1.6)
+        studio.close()
+        return found
+
+    assert asyncio.run(run()) == 2
