@@ -71,7 +71,7 @@ def write_head(path: Path, rig: str, rig_path: str | None = None) -> None:
     moving = [i for i in range(len(basis)) if basis[i].any()]
     morphs = Morphs(
         points=face.neutral.numpy(), triangles=face.triangles.numpy(), shapes=basis[moving],
-        names=tuple(names[i] for i in moving),
+        names=tuple(names[i] for i in moving), colors=face.colors.numpy(),
         extras={
             "pivot": face.pivot.tolist(),
             "view": list(face.view),

@@ -17,8 +17,8 @@ export class Figures {
     const here = model.name === "tab";
     byId("compute-name").textContent = here ? "Computes a frame" : "Server answers";
     byId("privacy").textContent = here
-      ? "The model runs in this tab. Your voice stays on this device."
-      : "The model runs on the server. Your voice is sent there.";
+      ? "Runs in this tab. Your voice stays here."
+      : "Runs on the server. Your voice is sent there.";
     const threads = model.threads === 1 ? "one thread" : `${model.threads} threads`;
     byId("runs").textContent = here ? `WebAssembly, ${threads}.` : "WebSocket.";
   }

@@ -22,6 +22,10 @@ export function expose(page) {
     get threads() {
       return page.models.tab?.threads;
     },
+    /** Frames of the take so far. */
+    get frames() {
+      return page.session.take.frames;
+    },
     /** The take so far: frames x channels, and the sound that it was made from. */
     take() {
       const { take, heard = [] } = page.session;
@@ -38,6 +42,5 @@ export function expose(page) {
         return page.head.shape((name) => row[take.channels.indexOf(name)] ?? 0);
       });
     },
-    play: (bytes) => page.play(bytes),
   };
 }

@@ -10,21 +10,30 @@ from playwright.sync_api import sync_playwright
 
 from distill import load
 from distill.audio.decode import load_audio
+from distill.live.assets import SAMPLES, write_head
+from distill.storage import write_json
 from tests.conftest import REPOSITORY
-from tests.distill.live.page.models import exported_stream, manifest, write_head
-from tests.distill.live.page.server import Files
 
 PAGE = REPOSITORY / "distill" / "live" / "page"
-SPOKEN_S = 4.0
+SPOKEN_S = 3.0
+FLAGS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--use-fake-device-for-media-stream",
+]
+READY = "#microphone:enabled"
+PATIENCE_MS = 120_000
 
 
 @pytest.fixture(scope="session")
 def dist() -> Path:
     """The built page; built anew when a source is newer."""
     built = PAGE / "dist"
-    with FileLock(PAGE / ".lock"):
-        made = max((p.stat().st_mtime for p in built.rglob("*.html")), default=0.0)
+    with FileLock(PAGE / "node_modules.lock"):
+        made = max((path.stat().st_mtime for path in built.glob("*.html")), default=0.0)
         sources = [*PAGE.glob("*.*"), *(PAGE / "src").rglob("*"), *(PAGE / "public").rglob("*")]
+        sources = [path for path in sources if path.suffix != ".lock"]
         if made < max(path.stat().st_mtime for path in sources):
             if not (PAGE / "node_modules").is_dir():
                 subprocess.run(["npm", "--prefix", PAGE, "install"], check=True)
@@ -37,33 +46,37 @@ def spoken(shared_data, tmp_path_factory) -> Path:
     """Real speech as a wav file at 16 kHz."""
     recording = sorted((shared_data / "speech_plain" / "cmu_arctic").glob("*.flac"))[0]
     audio = load_audio(recording)[: int(SPOKEN_S * 16_000)]
-    path = tmp_path_factory.mktemp("speech") / "speech.wav"
+    path = tmp_path_factory.mktemp("speech") / "0.wav"
     soundfile.write(path, np.round(audio * 32767).astype(np.int16), 16_000)
     return path
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory) -> Path:
-    return exported_stream(tmp_path_factory.mktemp("models"))
+def python(exported):
+    """The model of the page, in Python."""
+    return load(exported, "onnx")
 
 
 @pytest.fixture(scope="session")
-def talker(model):
-    return load(model, "onnx")
+def assets(spoken, tmp_path_factory) -> Path:
+    """The head, and real speech as the sample clip."""
+    folder = tmp_path_factory.mktemp("assets")
+    write_head(folder / "arkit.glb", "arkit")
+    shutil.copy(spoken, folder / "0.wav")
+    write_json(folder / SAMPLES, [{"name": "speech", "url": "/samples/0.wav"}])
+    return folder
 
 
 @pytest.fixture(scope="session")
-def served(dist, model, spoken, tmp_path_factory):
-    """Start the server of the page."""
-    head = tmp_path_factory.mktemp("head") / "rig.glb"
-    write_head(head)
-    told = manifest(model)
-    files = {f"/model/{path.name}": path for path in model.glob("*.onnx")}
-    files |= {"/": dist / "index.html", "/rig.glb": head, "/samples/1.wav": spoken}
-    samples = [{"name": "Sample 1", "url": "/samples/1.wav"}]
-    server = Files(dist, {"/v1/model": told, "/v1/samples": samples}, files)
-    yield server
-    server.shutdown()
+def start(serve, exported, assets, dist):
+    """Start a server with its page; `models` are others than the toy."""
+    return lambda models=(): serve(models=models or (str(exported),), assets=assets)
+
+
+@pytest.fixture(scope="session")
+def address(start):
+    with start() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -72,39 +85,26 @@ def browser(spoken):
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no Chromium on this machine; run `apt-get install chromium`")
-    arguments = [
-        "--no-sandbox",
-        "--use-gl=angle",
-        "--use-angle=swiftshader",
-        "--enable-unsafe-swiftshader",
-        "--autoplay-policy=no-user-gesture-required",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-audio-capture={spoken}",
-    ]
+    heard = f"--use-file-for-fake-audio-capture={spoken}"
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=arguments)
+        opened = playwright.chromium.launch(executable_path=program, args=[*FLAGS, heard])
         yield opened
         opened.close()
 
 
-@pytest.fixture
-def open_page(browser, served):
-    """Open the page; keyword arguments as those of a Playwright context."""
+@pytest.fixture(scope="module")
+def visit(browser, address):
+    """Open the page in a small window; further options as those of a Playwright context."""
     contexts = []
 
-    def opened(*, before=None, ready=True, **options):
-        size = {"width": 720, "height": 480}
-        context = browser.new_context(**{"viewport": size, "accept_downloads": True} | options)
+    def opened(*, at=address, before=lambda page: None, ready=READY, **options):
+        context = browser.new_context(**{"viewport": {"width": 480, "height": 400}} | options)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
-        page.told = []
-        page.on("console", lambda message: page.told.append(message.text))
-        page.on("pageerror", lambda error: page.told.append(str(error)))
-        if before:
-            before(page)
-        page.goto(served.url)
-        if ready:
-            page.wait_for_function("window.facedistill?.state === 'idle'", timeout=30_000)
+        before(page)
+        page.goto(f"http://{at}/")
+        page.wait_for_selector(ready)
         return page
 
     yield opened

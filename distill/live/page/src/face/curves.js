@@ -27,8 +27,12 @@ export class Curves {
     place.replaceChildren(...this.rows.map(({ row }) => row));
   }
 
+  /** Draw the last seconds before `now`, unless nothing has changed. */
   draw(take, now) {
-    const ink = getComputedStyle(this.rows[0].canvas).color;
+    const { color: ink } = getComputedStyle(this.rows[0].canvas);
+    const seen = [take.end, now, ink, this.rows[0].canvas.clientWidth].join();
+    if (seen === this.seen) return;
+    this.seen = seen;
     const history = Array.from({ length: STEPS }, (_, i) => {
       const time = now - SECONDS * (1 - i / (STEPS - 1));
       return time < 0 ? null : take.at(time);

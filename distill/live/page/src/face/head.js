@@ -80,17 +80,20 @@ export class Head {
     const distance = (narrow * this.span) / (2 * Math.tan((FIELD_OF_VIEW * Math.PI) / 360));
     this.camera.position.copy(this.target).add(new three.Vector3(0, 0.02, distance));
     this.camera.updateProjectionMatrix();
+    this.changed = true;
   }
 
   /** Show curves given by name; returns the opening between the lips in the rig's unit. */
   shape(curve) {
     const weights = this.mesh.morphTargetInfluences;
+    const before = [...weights, ...this.turned.quaternion];
     const numbers = this.mesh.morphTargetDictionary;
     for (const name in numbers) weights[numbers[name]] = curve(name);
     for (const [held, by, share] of this.caps) {
       weights[numbers[held]] = Math.min(curve(held), share * curve(by));
     }
     this.turned.quaternion.copy(turn(curve("headYaw"), curve("headPitch"), curve("headRoll")));
+    this.changed ||= [...weights, ...this.turned.quaternion].some((value, i) => value !== before[i]);
     return this.gap();
   }
 
@@ -101,12 +104,13 @@ export class Head {
     return perTarget.reduce((sum, change, i) => sum + weights[i] * change, rest);
   }
 
-  /** Draw a picture on a ground given as a CSS colour. */
+  /** Draw a picture on a ground given as a CSS colour, unless nothing has changed. */
   draw(ground) {
-    this.scene.background ??= new three.Color();
-    this.scene.background.set(ground);
-    this.controls.update();
+    const looked = this.controls.update();
+    if (ground === this.ground && !this.changed && !looked) return;
+    this.scene.background = new three.Color(ground);
     this.renderer.render(this.scene, this.camera);
+    [this.ground, this.changed] = [ground, false];
   }
 }
 
@@ -118,7 +122,7 @@ export function turn(yaw, pitch, roll) {
 function skin(geometry) {
   const colored = Boolean(geometry.attributes.color);
   return new three.MeshStandardMaterial({
-    color: colored ? 0xffffff : 0xd9ab94, vertexColors: colored, roughness: 0.58,
+    color: colored ? 0xffffff : 0xd9ab94, vertexColors: colored, roughness: 0.66,
     side: three.DoubleSide,
   });
 }
@@ -130,10 +134,10 @@ function lights() {
     return light;
   };
   return [
-    new three.HemisphereLight(0xfdf8f4, 0xb08d80, 1.5),
-    make(0xfff3e6, 2.1, -1.0, 1.1, 1.8), // key
-    make(0xe6edff, 0.6, 1.6, 0.1, 1.2), // fill
-    make(0xdbe5ff, 1.3, 1.5, 0.9, -1.5), // rim
+    new three.HemisphereLight(0xffffff, 0xd8d0cc, 1.75),
+    make(0xfff8f0, 1.75, -0.9, 1.0, 1.9), // key
+    make(0xeaf0ff, 0.7, 1.6, 0.2, 1.3), // fill
+    make(0xdbe5ff, 0.9, 1.5, 0.9, -1.5), // rim
   ];
 }
 
