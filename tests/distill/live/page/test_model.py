@@ -4,7 +4,6 @@ import json
 import subprocess
 
 import numpy as np
-import pytest
 
 from distill.audio.frames import frames_for
 from distill.audio.grid import WindowGrid
@@ -21,19 +20,20 @@ def node(module: str, expression: str):
     return json.loads(made.stdout)
 
 
-@pytest.mark.parametrize("seed", [0, 7, 2**40])
-def test_noise_is_that_of_python(seed):
-    frames, start = 600, 250
-    made = node("noise", f"Array.from(m.seededNoise({seed}, {start}, {frames}, 55))")
-    expected = seeded_noise((seed,), frames, 55, start_frame=start)[0]
-    np.testing.assert_allclose(np.reshape(made, (frames, 55)), expected, rtol=0, atol=1e-6)
+def test_noise_is_that_of_python():
+    frames, start, seeds = 300, 250, [0, 7, 2**40]
+    asked = f"{seeds}.map((s) => Array.from(m.seededNoise(s, {start}, {frames}, 55)))"
+    made = np.reshape(node("noise", asked), (len(seeds), frames, 55))
+    expected = seeded_noise(seeds, frames, 55, start_frame=start)
+    np.testing.assert_allclose(made, expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("fps", [24.0, 25.0, 29.97, 30.0, 59.94])
-def test_windows_lie_where_they_do_in_python(fps):
-    grid, frames = WindowGrid(fps, 2), [-3, -1, 0, 1, 29, 10_000_000]
-    ends = node("grid", f"{frames}.map((k) => new m.WindowGrid({fps}, 2).end(k))")
-    assert ends == [grid.end(frame) for frame in frames]
+def test_windows_lie_where_they_do_in_python():
+    rates, frames = [24, 25, 29.97, 30, 59.94], [-3, -1, 0, 1, 29, 10_000_000]
+    ends = f"{rates}.map((fps) => {frames}.map((k) => new m.WindowGrid(fps, 2).end(k)))"
     samples = [1, 533, 534, 16_000, 576_000_001]
-    counts = node("grid", f"{samples}.map((n) => m.framesFor(n, {fps}))")
-    assert counts == [frames_for(count, fps) for count in samples]
+    counts = f"{rates}.map((fps) => {samples}.map((n) => m.framesFor(n, fps)))"
+    made = node("grid", f"[{ends}, {counts}]")
+    grids = [WindowGrid(fps, 2) for fps in rates]
+    assert made[0] == [[grid.end(frame) for frame in frames] for grid in grids]
+    assert made[1] == [[frames_for(count, fps) for count in samples] for fps in rates]

@@ -1,5 +1,7 @@
 """The page in a real browser: a voice moves the face as Python says, and nothing leaves."""
 
+from itertools import pairwise
+
 import av
 import numpy as np
 import pytest
@@ -140,6 +142,5 @@ def test_lips_follow_the_voice(name, visit, start):
         opening = gaps(page)[: len(values)]
         page.context.close()
     edges = (np.arange(len(opening) + 1) * 16_000 / 30).astype(int)
-    spans = zip(edges[:-1], edges[1:], strict=True)
-    loudness = [np.log(np.square(samples[low:high]).mean() + 1e-6) for low, high in spans]
+    loudness = [np.log(np.square(samples[a:b]).mean() + 1e-6) for a, b in pairwise(edges)]
     assert np.corrcoef(loudness, opening)[0, 1] >= 0.6
