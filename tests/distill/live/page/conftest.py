@@ -1,0 +1,112 @@
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from filelock import FileLock
+from playwright.sync_api import sync_playwright
+
+from distill import load
+from distill.audio.decode import load_audio
+from distill.live.assets import SAMPLES, write_head
+from distill.storage import write_json
+from tests.conftest import REPOSITORY
+
+PAGE = REPOSITORY / "distill" / "live" / "page"
+SPOKEN_S = 3.0
+FLAGS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--use-fake-device-for-media-stream",
+]
+READY = "#microphone:enabled"
+PATIENCE_MS = 120_000
+
+
+@pytest.fixture(scope="session")
+def dist() -> Path:
+    """The built page; built anew when a source is newer."""
+    built = PAGE / "dist"
+    with FileLock(PAGE / "node_modules.lock"):
+        made = max((path.stat().st_mtime for path in built.glob("*.html")), default=0.0)
+        sources = [*PAGE.glob("*.*"), *(PAGE / "src").rglob("*"), *(PAGE / "public").rglob("*")]
+        sources = [path for path in sources if path.suffix != ".lock"]
+        if made < max(path.stat().st_mtime for path in sources):
+            if not (PAGE / "node_modules").is_dir():
+                subprocess.run(["npm", "--prefix", PAGE, "install"], check=True)
+            subprocess.run(["npm", "--prefix", PAGE, "run", "build"], check=True)
+    return built
+
+
+@pytest.fixture(scope="session")
+def spoken(shared_data, tmp_path_factory) -> Path:
+    """Real speech as a wav file at 16 kHz."""
+    recording = sorted((shared_data / "speech_plain" / "cmu_arctic").glob("*.flac"))[0]
+    audio = load_audio(recording)[: int(SPOKEN_S * 16_000)]
+    path = tmp_path_factory.mktemp("speech") / "0.wav"
+    soundfile.write(path, np.round(audio * 32767).astype(np.int16), 16_000)
+    return path
+
+
+@pytest.fixture(scope="session")
+def python(exported):
+    """The model of the page, in Python."""
+    return load(exported, "onnx")
+
+
+@pytest.fixture(scope="session")
+def assets(spoken, tmp_path_factory) -> Path:
+    """The head, and real speech as the sample clip."""
+    folder = tmp_path_factory.mktemp("assets")
+    write_head(folder / "arkit.glb", "arkit")
+    shutil.copy(spoken, folder / "0.wav")
+    write_json(folder / SAMPLES, [{"name": "speech", "url": "/samples/0.wav"}])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def start(serve, exported, assets, dist):
+    """Start a server with its page; `models` are others than the toy."""
+    return lambda models=(): serve(models=models or (str(exported),), assets=assets)
+
+
+@pytest.fixture(scope="session")
+def address(start):
+    with start() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser(spoken):
+    """Chromium whose microphone hears the speech, over and over."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium on this machine; run `apt-get install chromium`")
+    heard = f"--use-file-for-fake-audio-capture={spoken}"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=[*FLAGS, heard])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def visit(browser, address):
+    """Open the page in a small window; further options as those of a Playwright context."""
+    contexts = []
+
+    def opened(*, at=address, before=lambda page: None, ready=READY, **options):
+        context = browser.new_context(**{"viewport": {"width": 480, "height": 400}} | options)
+        context.set_default_timeout(PATIENCE_MS)
+        contexts.append(context)
+        page = context.new_page()
+        before(page)
+        page.goto(f"http://{at}/")
+        page.wait_for_selector(ready)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()

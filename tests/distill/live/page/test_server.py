@@ -1,0 +1,19 @@
+"""The page with the model on the server."""
+
+import numpy as np
+
+from tests.distill.live.page.reading import listen, notice, play, streamed, take
+
+
+def test_the_server_gives_the_same_motion_and_its_end_is_said(visit, start, python, spoken):
+    with start() as address:
+        page = visit(at=address, permissions=["microphone"])
+        page.get_by_label("Server").check(force=True)
+        play(page, spoken)
+        samples, values = take(page)
+        np.testing.assert_allclose(values, streamed(python, samples), atol=1e-3)
+        listen(page, 10)
+    assert "server is gone" in notice(page)
+    page.get_by_label("This device").check(force=True)
+    listen(page, 10)
+    assert page.is_hidden("#notice")

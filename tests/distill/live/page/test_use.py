@@ -1,0 +1,73 @@
+"""How the page is used and what it says when something is missing."""
+
+import pytest
+
+from tests.distill.live.page.reading import notice
+
+PHONE = {"width": 360, "height": 740}
+NAMES = """[...document.querySelectorAll('button, select, input:not([hidden])')].map((control) =>
+  [control.id || control.value, control.labels?.[0]?.innerText || control.innerText])"""
+
+
+@pytest.fixture(scope="module")
+def page(visit):
+    return visit()
+
+
+def test_a_refused_microphone_is_said(page):
+    page.get_by_role("button", name="Microphone").click()
+    assert "not allowed" in notice(page)
+    page.get_by_role("button", name="Close this message").click()
+    assert page.is_hidden("#notice")
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("**/ort/*.wasm", "cannot run in this tab"),
+        ("**/model/stream*", "cannot run in this tab"),
+        ("**/rig.glb", "head cannot be loaded"),
+    ],
+)
+def test_what_is_missing_is_said_and_the_page_stays_alive(visit, missing, said):
+    page = visit(before=lambda page: page.route(missing, lambda route: route.abort()))
+    assert said in notice(page)
+    assert page.get_by_role("button", name="Open file").is_enabled()
+
+
+def test_a_server_that_does_not_answer_is_said(visit):
+    page = visit(
+        before=lambda page: page.route("**/v1/model", lambda route: route.abort()),
+        ready="#notice:not([hidden])",
+    )
+    assert "does not answer" in notice(page)
+
+
+def test_a_file_that_is_no_sound_is_said(page, tmp_path):
+    (tmp_path / "x.wav").write_text("no sound")
+    page.set_input_files("#file", tmp_path / "x.wav")
+    assert "cannot be read as sound" in notice(page)
+
+
+def test_everything_can_be_reached_by_keyboard_and_has_a_name(page):
+    assert [name for name, words in page.evaluate(NAMES) if not words.strip()] == []
+    reached = set()
+    page.evaluate("document.activeElement.blur()")
+    for _ in range(16):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.value"))
+    assert {"microphone", "open", "samples", "persona", "emotion", "strength", "tab"} <= reached
+
+
+def test_a_phone_shows_it_without_scrolling_sideways_and_night_is_dark(visit):
+    page = visit(viewport=PHONE, color_scheme="dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(int(part) for part in ground.strip("rgb()").split(",")) < 64
+
+
+def test_threads_are_used_where_the_page_is_isolated(visit):
+    many = "Object.defineProperty(navigator, 'hardwareConcurrency', { get: () => 4 })"
+    page = visit(before=lambda page: page.add_init_script(many))
+    assert page.evaluate("crossOriginIsolated") and page.evaluate("facedistill.threads") == 2
+    assert page.is_hidden("#notice")
