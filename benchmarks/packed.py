@@ -34,7 +34,7 @@ from distill.types import Clip, Recording
 
 MODULE = "benchmarks.packed"
 KIND = "packed"
-SIZES = (1_000, 10_000, 100_000)
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
 REAL_CLIPS, SPEAKERS, FPS, CLIP_S, BATCH, BATCHES = 200, 20, 30.0, 4.0, 32, 12
 
 
