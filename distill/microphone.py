@@ -8,10 +8,11 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
-from typing import Protocol
+from queue import Empty, Queue
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -22,8 +23,11 @@ from distill.face.files import CURVES, check_suffix, write_curves
 from distill.stream import MotionStream
 
 BLOCK_S = 0.02
+GONE_S = 2.0
+"""A microphone that gives nothing for so long is taken to be unplugged."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """Where sound comes from: mono pieces in [-1, 1] at `sample_rate_hz`, until it ends."""
 
@@ -36,7 +40,7 @@ class Source(Protocol):
 
 
 class Microphone:
-    """The sound of an input device, from when it is iterated over.
+    """The sound of an input device, from when it is iterated over until it is unplugged.
 
     Args:
         device: Name or number as `python -m sounddevice` lists them; the system's own when absent.
@@ -66,16 +70,17 @@ class Microphone:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         pieces: Queue[np.ndarray] = Queue()
-        with self._library.InputStream(
+        opened = self._library.InputStream(
             device=self._device,
             channels=1,
             samplerate=self.sample_rate_hz,
             blocksize=round(BLOCK_S * self.sample_rate_hz),
             dtype="float32",
             callback=lambda sound, *_: pieces.put(sound[:, 0].copy()),
-        ):
+        )
+        with opened, suppress(Empty):  # unplugged: what was heard so far is kept
             while True:
-                yield pieces.get()
+                yield pieces.get(timeout=GONE_S)
 
 
 @dataclass(slots=True, kw_only=True)

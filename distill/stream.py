@@ -2,6 +2,33 @@
 
 Nothing here needs torch. What a stream says depends on the audio alone, never on how it was cut
 into pieces: every block of frames is computed by the same operations on the same numbers.
+
+```python
+import soundfile
+
+from distill import load
+
+stream = load("stream").stream(emotion="happy")
+with soundfile.SoundFile("speech.wav") as sound:
+    for pcm in sound.blocks(960, dtype="float32"):
+        frames = stream.push(pcm, sound.samplerate)  # frames.values (F D), frames.times_s (F,)
+rest = stream.flush()
+```
+
+Beside other tasks, the networks run in a thread:
+
+```python
+import asyncio
+
+from distill import load
+
+
+async def talk(voice, show):
+    stream = load("stream").stream()
+    async for pcm in voice:
+        await show(await asyncio.to_thread(stream.push, pcm, 48_000))
+    await show(stream.flush())
+```
 """
 
 from collections.abc import Sequence

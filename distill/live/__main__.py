@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import uvicorn
 
 CONNECTIONS_PER_STREAM, FURTHER_CONNECTIONS = 2, 64
-GRACE_S = 10
+GRACE_S, WAITING = 10, 128
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -35,6 +35,7 @@ def listen(settings: Settings) -> socket.socket:
         door.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience_ms)
     try:
         door.bind((settings.host, settings.port))
+        door.listen(WAITING)  # who comes before the server serves is not refused
     except OSError as error:
         door.close()
         raise UserError(

@@ -44,7 +44,7 @@ def build_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="facedistill live", version=distill.__version__, description=streams.PROTOCOL,
-        lifespan=lifespan, docs_url=None, redoc_url=None, max_body_size=settings.upload_bytes,
+        lifespan=lifespan, docs_url=None, redoc_url=None,
     )  # fmt: skip
     app.state.live = live
     app.add_middleware(Guard, settings=settings, metrics=live.metrics)

@@ -2,10 +2,11 @@
 
 import asyncio
 import hmac
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,6 +14,7 @@ from distill.live.metrics import Metrics
 from distill.live.settings import LOOPBACK, Settings
 
 GUARDED = ("/v1/", "/metrics")
+COOKIE = "facedistill_token"
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -40,14 +42,20 @@ def allowed(origin: str | None, host: str, settings: Settings) -> bool:
     return parts.netloc == host and (not settings.local or parts.hostname in LOOPBACK)
 
 
-def authorized(headers: Headers, query: bytes, token: str | None) -> bool:
-    """Tell whether a request carries the token, as bearer or as `token` of the query."""
-    if token is None:
+def authorized(scope: Scope, token: str | None) -> bool:
+    """Tell whether a request carries the token: as bearer, `token` of the query, or cookie."""
+    if token is None or asked(scope, token):
         return True
-    kind, _, bearer = headers.get("authorization", "").partition(" ")
-    given = [bearer] if kind.lower() == "bearer" else []
-    given += parse_qs(query.decode("latin-1")).get("token", [])
-    return any(hmac.compare_digest(word.encode(), token.encode()) for word in given)
+    connection = HTTPConnection(scope)
+    kind, _, bearer = connection.headers.get("authorization", "").partition(" ")
+    given = bearer if kind.lower() == "bearer" else unquote(connection.cookies.get(COOKIE, ""))
+    return hmac.compare_digest(given.encode(), token.encode())
+
+
+def asked(scope: Scope, token: str) -> bool:
+    """Tell whether the token stands in the query."""
+    words = parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
+    return any(hmac.compare_digest(word.encode(), token.encode()) for word in words)
 
 
 def later(reason: str, settings: Settings) -> JSONResponse:
@@ -69,7 +77,12 @@ class Guard:
 
         async def send_more(message: Message) -> None:
             if message["type"].endswith("http.response.start"):
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                token = self.settings.token
+                if token is not None and asked(scope, token):  # the page's own requests follow
+                    value = f"{COOKIE}={quote(token)}; Path=/; HttpOnly; SameSite=Strict"
+                    headers.append("Set-Cookie", value)
             await send(message)
 
         refusal = self._refusal(scope)
@@ -88,9 +101,16 @@ class Guard:
             return self._refused(
                 403, "origin", f"pages of {origin} may not connect; start with --origin {origin}"
             )
-        if not authorized(headers, scope["query_string"], self.settings.token):
+        if not authorized(scope, self.settings.token):
             return self._refused(
-                401, "token", "send the token, as `Authorization: Bearer` or as ?token="
+                401,
+                "token",
+                "send the token as `Authorization: Bearer`, or open the page with ?token=",
+            )
+        length, limit = headers.get("content-length", ""), self.settings.upload_bytes
+        if length.isdigit() and int(length) > limit:
+            return self._refused(
+                413, "size", f"the upload is larger than the limit of {limit} bytes"
             )
         return None
 

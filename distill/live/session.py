@@ -112,22 +112,19 @@ class Session:
             frames = await self.worker.step(stream)
 
     async def _receive(self, deadline: float, what: str) -> str | bytes:
+        late, limit = f"no {what} came for too long", self.settings.message_bytes
         try:
             async with asyncio.timeout_at(deadline):
                 message = await self.socket.receive()
         except TimeoutError as error:
-            raise Stop(POLICY, f"no {what} came for too long; open the stream again", "idle") from (
-                error
-            )
+            raise Stop(POLICY, f"{late}; open the stream again", "idle") from error
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1005))
         text = message.get("text")
         data = message["bytes"] if text is None else text
-        if len(data) > self.settings.message_bytes:
-            limit = f"a message of {len(data)} bytes is over the limit"
-            raise Stop(
-                TOO_BIG, f"{limit} of {self.settings.message_bytes}; send smaller ones", "too big"
-            )
+        if len(data) > limit:
+            big = f"a message of {len(data)} bytes is over the limit of {limit}"
+            raise Stop(TOO_BIG, f"{big}; send smaller ones", "too big")
         return data
 
     async def _send(self, message: str | bytes) -> None:

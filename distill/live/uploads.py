@@ -29,7 +29,7 @@ SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 
 def router(live: Live) -> APIRouter:
     """Return the route."""
-    routes = APIRouter()
+    routes = APIRouter(max_body_size=live.settings.upload_bytes)
 
     @routes.post("/v1/animate", response_class=StreamingResponse)
     async def animated(

@@ -73,7 +73,11 @@ class Worker:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             started = time.perf_counter()
-            answers = await self.call(partial(step_all, [request for request, _ in batch]))
+            requests = [request for request, _ in batch]
+            try:
+                answers = await self.call(partial(step_all, requests))
+            except Exception as error:  # nobody may be left waiting
+                answers = [error] * len(batch)
             rows = sum(isinstance(answer, Frames) for answer in answers)
             if rows:
                 self.metrics.batch(rows, time.perf_counter() - started)
@@ -90,7 +94,7 @@ def step_all(requests: Sequence[Request]) -> list[Answer]:
     for engine in {id(streams[i].engine): streams[i].engine for i in waiting}.values():
         rows = [i for i in waiting if streams[i].engine is engine]
         for i, made in zip(rows, _advance(engine, [waiting[i] for i in rows]), strict=True):
-            answers[i] = made if isinstance(made, Exception) else streams[i].give(*made)
+            answers[i] = made if isinstance(made, Exception) else _tried(streams[i].give, *made)
     return answers
 
 

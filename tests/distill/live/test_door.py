@@ -1,7 +1,7 @@
 """Who may come in, and what operators see."""
 
 import pytest
-from httpx import get, post
+from httpx import Client, get, post
 from websockets.exceptions import InvalidStatus
 
 from distill.errors import UserError
@@ -40,6 +40,13 @@ def test_a_token_opens_streams_and_uploads(locked):
     answer = post(f"http://{locked}/v1/animate", files={"file": b"x"})
     assert answer.status_code == 401 and "token" in answer.json()["detail"]
     assert get(f"http://{locked}/healthz").json() == {"status": "ok"}
+
+
+def test_a_page_opened_with_the_token_keeps_it(locked):
+    for query, answer in (("token=wrong", 401), ("token=s3cret", 200)):
+        with Client(base_url=f"http://{locked}") as browser:
+            assert browser.get(f"/?{query}").status_code == 200
+            assert browser.get("/v1/model").status_code == answer
 
 
 def test_pages_of_others_may_not_connect(door, locked):

@@ -14,10 +14,10 @@ class Picky:
     """An engine that cannot bear loud noise, and counts its calls."""
 
     def __init__(self, engine):
-        self.engine, self.stream, self.rows = engine, engine.stream, []
+        self.engine, self.rows = engine, []
 
-    def begin(self, rows):
-        return self.engine.begin(rows)
+    def __getattr__(self, name):
+        return getattr(self.engine, name)
 
     def advance(self, windows, persona, noise, state):
         if np.abs(windows).max() > 10:
