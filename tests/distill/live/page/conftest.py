@@ -70,7 +70,7 @@ def assets(spoken, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def start(serve, exported, assets, dist):
     """Start a server with its page; `models` are others than the toy."""
-    return lambda models=(): serve(models=models or (str(exported),), assets=assets)
+    return lambda models=(): serve(models=models or (str(exported),), assets=str(assets))
 
 
 @pytest.fixture(scope="session")

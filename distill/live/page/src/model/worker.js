@@ -6,8 +6,8 @@ import { Feed } from "./feed.js";
 import { choose } from "./persona.js";
 
 let manifest;
-let networks; // {stream, fusion}
-let persona = null;
+let networks; // {stream, fusion, style}
+let style = null; // what the stream takes of a persona
 let current = null; // {id, feed}
 let queue = Promise.resolve();
 
@@ -26,8 +26,10 @@ async function load(message) {
   manifest = message.manifest;
   ort.env.wasm.wasmPaths = message.runtime;
   ort.env.wasm.numThreads = message.threads;
-  networks = { stream: await open(manifest.files.stream) };
-  if (manifest.files.fusion) networks.fusion = await open(manifest.files.fusion);
+  networks = {};
+  for (const role of ["stream", "fusion", "style"]) {
+    if (manifest.files[role]) networks[role] = await open(manifest.files[role]);
+  }
   postMessage({ type: "ready", threads: message.threads });
 }
 
@@ -38,7 +40,8 @@ async function dress(choice) {
     identity: tensor(pair.identity, [1, pair.identity.length]),
     emotion: tensor(pair.emotion, [1, pair.emotion.length]),
   };
-  persona = (await networks.fusion.run(feeds)).persona.data;
+  const { persona } = await networks.fusion.run(feeds);
+  style = (await networks.style.run({ persona })).style;
 }
 
 async function begin({ id, seed, choice }) {
@@ -72,7 +75,7 @@ async function advance({ windows, noise, state }) {
     windows: tensor(windows, [1, size * perFrame, windows.length / (size * perFrame)]),
     noise: tensor(noise, [1, size, manifest.channels.length]),
   };
-  if (persona) feeds.persona = tensor(persona, [1, persona.length]);
+  if (style) feeds.style = style;
   for (const name in memory) feeds[name] = tensor(state[name], [1, ...memory[name].shape]);
   const out = await networks.stream.run(feeds);
   const after = Object.keys(memory).map((name) => [name, out[`${name}_next`].data]);
