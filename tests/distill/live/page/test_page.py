@@ -25,13 +25,12 @@ def asked():
 
 @pytest.fixture(scope="module")
 def page(visit, asked):
-    """A page on which an angry file was played to the end."""
-    page = visit(before=lambda page: page.on("request", lambda r: asked.append(r.url)))
-    return page
+    return visit(before=lambda page: page.on("request", lambda r: asked.append(r.url)))
 
 
 @pytest.fixture(scope="module")
 def played(page, spoken):
+    """A page on which a file was played to the end, by somebody, in a mood."""
     page.get_by_label("Persona").select_option("bob")
     page.get_by_label("Emotion").select_option("happy")
     page.get_by_label("Strength").fill("1.5")
