@@ -3,19 +3,7 @@
 Nothing here needs torch. What a stream says depends on the audio alone, never on how it was cut
 into pieces: every block of frames is computed by the same operations on the same numbers.
 
-```python
-import soundfile
-
-from distill import load
-
-stream = load("stream").stream(emotion="happy")
-with soundfile.SoundFile("speech.wav") as sound:
-    for pcm in sound.blocks(960, dtype="float32"):
-        frames = stream.push(pcm, sound.samplerate)  # frames.values (F D), frames.times_s (F,)
-rest = stream.flush()
-```
-
-Beside other tasks, the networks run in a thread:
+Beside other tasks, the networks run in a thread (README has the loop without one):
 
 ```python
 import asyncio

@@ -83,8 +83,7 @@ def address(start):
 def browser(spoken):
     """Chromium whose microphone hears the speech, over and over."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium on this machine; run `apt-get install chromium`")
+    assert program, "these tests need Chromium: run `apt-get install chromium`"
     heard = f"--use-file-for-fake-audio-capture={spoken}"
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=program, args=[*FLAGS, heard])
