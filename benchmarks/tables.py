@@ -113,7 +113,7 @@ def formula_table(results: Results) -> Table:
     return Table(title="Formulas", head=("id", *columns), body=tuple(body))
 
 
-def number(value: float | None, digits: int = 4) -> str:
+def number(value: float | int | None, digits: int = 4) -> str:
     """Write a number with so many significant digits; a dash when there is none or it is NaN."""
     if value is None or math.isnan(value):
         return MISSING

@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--strength", type=float, default=1.0, help="0 average, 1 as is, 2 strong")
     options.add_argument("--steps", type=int, help="sampler steps; default: the model's own")
     options.add_argument("--seed", type=int, default=0, help="seed of blinks, brows and head")
-    options.add_argument("--rig", help="face to render on; default: the model's own")
+    options.add_argument("--rig", help="face to show; default: the model's own")
     options.add_argument("--rig-path", help="file or folder of a rig that is not made by code")
     options.add_argument(
         "--backend",
@@ -92,12 +92,9 @@ def animate(options: argparse.Namespace) -> None:
     from distill.training.progress import Progress
 
     talker = load(options.checkpoint, options.backend)
-    if options.rig not in (None, talker.config["rig"]):
-        raise UserError(
-            f"--rig {options.rig} does not fit: the model drives rig {talker.config['rig']!r}"
-        )
     drawn = any(target.suffix.lower() not in CURVES for _, target in pairs)
-    space = talker.space(**_rig_options(options)) if drawn or options.rig_path else None
+    shown = drawn or options.rig or options.rig_path
+    space = talker.space(options.rig, **_rig_options(options)) if shown else None
     with Progress().stage("animate", total=len(pairs), unit="file") as bar:
         for source, target in pairs:
             audio = load_audio(source)

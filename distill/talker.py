@@ -105,11 +105,15 @@ class Talker:
         """Size of the files it runs from."""
         return self.engine.bytes
 
-    def space(self, **rig_options: Any) -> "distill.face.space.MotionSpace":
-        """Return the space of the raw motion made here (`rig_options` as `load_rig` takes).
+    def space(self, rig: str | None = None, **rig_options: Any) -> "distill.face.space.MotionSpace":
+        """Return the space of the raw motion made here, on the model's own rig or on another one.
+
+        Args:
+            rig: A rig of the same channels, such as `mesh` or `ict` for a model of `arkit`.
+            rig_options: As `load_rig` takes them.
 
         Raises:
-            UserError: The rig's files are missing, or torch is not installed.
+            UserError: The rig has other channels, its files are missing, or torch is not installed.
         """
         try:
             from distill.face.rigs import load_rig
@@ -119,7 +123,14 @@ class Talker:
                 f"{error.name} is not installed and shaping a face needs it; write .csv or .npz, "
                 "or install it"
             ) from error
-        return MotionSpace.identity(load_rig(str(self.config["rig"]), **rig_options), self.fps)
+        own = str(self.config["rig"])
+        face = load_rig(rig or own, **rig_options)
+        if tuple(face.channels) != self.channels:
+            raise UserError(
+                f"rig {rig or own!r} does not fit: the model drives the {len(self.channels)} "
+                f"channels of rig {own!r}"
+            )
+        return MotionSpace.identity(face, self.fps)
 
     def calls(self, steps: int | None = None) -> int:
         """Network calls for one window of audio."""

@@ -1,5 +1,6 @@
 import re
 import shutil
+import tomllib
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from distill.installation import EXTRAS, describe
 from distill.pipeline.data import prepare_data
 from distill.pipeline.runs import RunDirectory, relevant
 from distill.training.progress import Progress
+from tests.conftest import REPOSITORY
 
 
 def test_without_a_corpus_it_describes_the_installation(capsys, monkeypatch, tmp_path):
@@ -19,6 +21,12 @@ def test_without_a_corpus_it_describes_the_installation(capsys, monkeypatch, tmp
     shown = capsys.readouterr().out
     assert "torch" in shown and "not there yet" in shown
     assert all(f"extra {name}" in shown for name, *_ in EXTRAS)
+
+
+def test_every_extra_of_the_package_is_told():
+    package = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = package["project"]["optional-dependencies"].keys() - {"dev"}
+    assert {name for name, *_ in EXTRAS} == extras
 
 
 def test_a_missing_extra_says_what_it_would_bring(monkeypatch):

@@ -4,6 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distill import load
+from distill.errors import UserError
 from distill.face.files import read_livelink_csv
 from distill.face.names import ARKIT_CHANNELS
 from distill.face.retarget import NAMES, source_of
@@ -44,6 +46,11 @@ def test_a_mesh_becomes_a_rig_and_its_vertices_become_curves(
     motion, fps = read_livelink_csv(folder / "clip.csv")
     assert fps == 60.0
     np.testing.assert_allclose(motion[:, ARKIT_CHANNELS.index("jawOpen")], weights, atol=1e-3)
+    own, talker = str(folder / "head.glb"), load("small")
+    face = talker.space("mesh", path=own).rig
+    assert face.name == "mesh" and len(face.neutral) == len(kept.points)
+    with pytest.raises(UserError, match="'landmarks' does not fit: the model drives the 55"):
+        talker.space("landmarks")
 
 
 def test_mistakes_are_one_sentence_and_write_nothing(

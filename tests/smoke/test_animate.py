@@ -78,7 +78,7 @@ def test_persona_emotion_strength_and_seed_reach_the_curves(finished, voice, tmp
         (["a.wav", "b.wav", "--out", "x.csv"], "one file for 2 inputs"),
         (["a.wav", "--steps", "9"], "distilled for 2 step"),
         (["a.wav", "--strength", "-1"], "not between 0 and 5"),
-        (["a.wav", "--rig", "ict"], "drives rig 'arkit'"),
+        (["a.wav", "--rig", "landmarks"], "channels of rig 'arkit'"),
         (["bad.wav"], "bad.wav"),
         (["empty.wav"], "empty.wav"),
     ],

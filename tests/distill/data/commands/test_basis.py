@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from distill.command import composed
 from distill.data.__main__ import main, parse
@@ -57,7 +58,10 @@ def test_only_training_motion_and_faces_make_the_rig(voca, tmp_path):
     )
     (few / "lve.txt").write_bytes((voca / "lve.txt").read_bytes())
     assert basis(few, tmp_path / "b.safetensors", "--components", "3") == 0
-    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    one, other = (load_file(tmp_path / f"{name}.safetensors") for name in "ab")
+    assert one.keys() == other.keys()
+    for name, values in one.items():
+        np.testing.assert_array_equal(values, other[name])
 
 
 def test_no_components_move_the_vertices_themselves(voca, tmp_path):
