@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from distill.data.synthetic.emotions import EMOTIONS
 
 if TYPE_CHECKING:
-    from distill.data.synthetic.corpus import SyntheticCorpus, build_corpus, open_corpus
+    from distill.data.synthetic.corpus import build_corpus
+    from distill.data.synthetic.opened import SyntheticCorpus, open_corpus
 
 __all__ = ["EMOTIONS", "SyntheticCorpus", "build_corpus", "open_corpus"]
 

@@ -1,4 +1,4 @@
-"""Build the synthetic corpus, keep it on disk, open it."""
+"""Build the synthetic corpus and keep it on disk."""
 
 import fcntl
 import hashlib
@@ -17,55 +17,19 @@ from distill.data.parts import Part
 from distill.data.synthetic.articulation import CHANNELS
 from distill.data.synthetic.clip import Job, Made
 from distill.data.synthetic.emotions import EMOTIONS
+from distill.data.synthetic.opened import FORMAT, SyntheticCorpus, mapped, open_corpus
 from distill.data.synthetic.packed import Appender
 from distill.data.synthetic.plan import Request, jobs
 from distill.data.synthetic.pool import make_clips
 from distill.errors import UserError
 from distill.storage import content_hash, read_json, write_json
-from distill.types import Clip, Interval, Recording
 
-FORMAT = 1
 PARTS = "parts"
 Progress = Callable[[int, int], None]
 Planned = tuple[str, str, Job]
 Contents = tuple[dict[str, Any], np.ndarray, np.ndarray]
 """Index entry, audio and motion of a clip."""
 Stored = Callable[[], Contents]
-
-
-class SyntheticCorpus:
-    """A finished corpus on disk (protocols.Corpus); audio and motion are memory mapped.
-
-    Attributes:
-        folder: Where it lives.
-    """
-
-    name = "synthetic"
-    rig = "arkit"
-    channels: tuple[str, ...] = CHANNELS
-
-    def __init__(self, folder: Path, index: dict[str, Any]) -> None:
-        self.folder = Path(folder)
-        self.fps = float(index["fps"])
-        self.content_hash = str(index["content_hash"])
-        self.clips: list[Clip] = [_clip(entry) for entry in index["clips"]]
-        self._audio: np.ndarray | None = None
-        self._motion: np.ndarray | None = None
-
-    def read(self, clip: Clip) -> Recording:
-        """Open a clip: audio float32 in [-1, 1], motion float32 (F, 55)."""
-        if self._audio is None or self._motion is None:
-            self._audio, self._motion = (
-                _map(self.folder / "audio.npy"),
-                _map(self.folder / "motion.npy"),
-            )
-        first, frame = clip.extra["audio_start"], clip.extra["motion_start"]
-        audio = self._audio[first : first + clip.samples].astype(np.float32) / 32768.0
-        motion = self._motion[frame : frame + clip.frames].astype(np.float32)
-        return Recording(audio=audio, motion=motion)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_audio": None, "_motion": None}
 
 
 def build_corpus(
@@ -166,18 +130,6 @@ def _folder_of(cache: Path, request: Request) -> Path:
     return Path(cache) / f"synthetic-{content_hash({**asdict(request), 'code': _code()})}"
 
 
-def open_corpus(folder: Path) -> SyntheticCorpus:
-    """Open a finished corpus.
-
-    Raises:
-        UserError: The folder is not a finished corpus of this format.
-    """
-    index = read_json(Path(folder) / "index.json")
-    if not isinstance(index, dict) or index.get("format") != FORMAT or "clips" not in index:
-        raise UserError(f"{folder} is not a synthetic corpus of format {FORMAT}; build it again")
-    return SyntheticCorpus(Path(folder), index)
-
-
 def _build(folder: Path, request: Request, workers: int | None, progress: Progress | None) -> None:
     """Write everything into a work folder, move it in place, and write the index last."""
     try:
@@ -247,7 +199,7 @@ def _parts(folder: Path) -> dict[str, Stored]:
     """Return how to read every clip that finished parts hold."""
     found: dict[str, Stored] = {}
     for index in sorted(folder.glob(f"{PARTS}/*-of-*/index.json")):
-        audio, motion = (_map(index.with_name(name)) for name in ("audio.npy", "motion.npy"))
+        audio, motion = (mapped(index.with_name(name)) for name in ("audio.npy", "motion.npy"))
         for entry in read_json(index):
             found[entry["id"]] = partial(_stored, entry, audio, motion)
     return found
@@ -277,23 +229,6 @@ def _made(planned: Planned, made: Made) -> Contents:
         "words": [[w, round(a, 4), round(b, 4)] for w, a, b in made.words],
     }
     return entry, made.audio, made.motion
-
-
-def _clip(entry: dict[str, Any]) -> Clip:
-    phones, start_s = [], 0.0
-    for label, end_s, _ in entry["phones"]:
-        phones.append(Interval(label=label, start_s=start_s, end_s=end_s))
-        start_s = end_s
-    kept = ("id", "split", "speaker", "emotion", "frames", "samples", "text", "seed")
-    extra = {name: entry[name] for name in ("audio_start", "motion_start", "words")}
-    return Clip(**{name: entry[name] for name in kept}, phones=tuple(phones), extra=extra)
-
-
-def _map(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is missing or broken; delete its folder and rerun") from error
 
 
 def _code() -> str:
