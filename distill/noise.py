@@ -19,13 +19,15 @@ def seeded_noise(
 
     A window cut from a long clip therefore sees the noise that the whole clip would have seen.
     """
-    first, last = start_frame // BLOCK_FRAMES, (start_frame + frames - 1) // BLOCK_FRAMES
-    offset = start_frame - first * BLOCK_FRAMES
-    rows = [
-        np.concatenate([_block(seed, block, motion_dim) for block in range(first, last + 1)])
-        for seed in seeds
-    ]
-    return np.stack([row[offset : offset + frames] for row in rows])
+    drawn = np.empty((len(seeds), frames, motion_dim), np.float32)
+    for row, seed in zip(drawn, seeds, strict=True):
+        done = 0
+        while done < frames:
+            block, offset = divmod(start_frame + done, BLOCK_FRAMES)
+            part = _block(seed, block, motion_dim)[offset : offset + frames - done]
+            row[done : done + len(part)] = part
+            done += len(part)
+    return drawn
 
 
 @lru_cache(maxsize=KEPT_BLOCKS)

@@ -219,12 +219,16 @@ class MotionStream:
     _resampler: Any = field(default=None, init=False)
     _rate_hz: int = field(default=0, init=False)
     _whole: int | None = field(default=None, init=False)
-    _bounded: np.ndarray = field(init=False)
-    _none: np.ndarray = field(init=False)
+    _bounds: tuple[np.ndarray, np.ndarray] | None = field(default=None, init=False)
+    _none: Frames = field(init=False)
 
     def __post_init__(self) -> None:
-        self._none = np.zeros((0, self.motion_dim), np.float32)
-        self._bounded = ~np.isin(np.arange(self.motion_dim), self.rotations or ())
+        none = np.zeros((0, self.motion_dim), np.float32)
+        self._none = Frames(values=none, times_s=np.zeros(0))
+        if self.rotations is not None:
+            free = np.isin(np.arange(self.motion_dim), self.rotations)
+            low, high = np.where(free, -np.inf, 0.0), np.where(free, np.inf, 1.0)
+            self._bounds = low.astype(np.float32), high.astype(np.float32)
         self.reset()
 
     @property
@@ -299,19 +303,19 @@ class MotionStream:
         values = self._feed.give(motion, state)
         if self._whole is not None:
             values = values[: max(self._whole - first, 0)]
-        if self.rotations is not None:
-            values = np.where(self._bounded, values.clip(0.0, 1.0), values)
+        if self._bounds is not None:
+            values = values.clip(*self._bounds)
         return Frames(values=values, times_s=(first + np.arange(len(values))) / self.fps)
 
     def _run(self) -> Frames:
         made = []
         while (work := self.take()) is not None:
             made.append(self.give(*advance_together(self.engine, [work])[0]))
-        if len(made) == 1:
-            return made[0]
+        if len(made) <= 1:
+            return made[0] if made else self._none
         return Frames(
-            values=np.concatenate([self._none, *(frames.values for frames in made)]),
-            times_s=np.concatenate([np.zeros(0), *(frames.times_s for frames in made)]),
+            values=np.concatenate([frames.values for frames in made]),
+            times_s=np.concatenate([frames.times_s for frames in made]),
         )
 
     def _at_16_khz(self, pcm: np.ndarray, rate_hz: int, *, last: bool) -> np.ndarray:

@@ -65,9 +65,13 @@ class MelEncoder(AudioEncoder):
 
     def initial_state(self, rows: int) -> tuple[Tensor, ...]:
         """Return the memory of a stream that has heard nothing: levels, then a past per block."""
-        blocks = cast(Iterable[ConvBlock], self.blocks)
-        pasts = [self.project.weight.new_zeros(rows, b.conv.left, self.out_dim) for b in blocks]
+        zeros = self.project.weight.new_zeros
+        pasts = [zeros(rows, frames, self.out_dim) for frames in self.pasts()]
         return self.mel.initial_levels(rows), *pasts
+
+    def pasts(self) -> list[int]:
+        """Return how many past frames each block remembers."""
+        return [block.conv.left for block in cast(Iterable[ConvBlock], self.blocks)]
 
     def step(
         self, windows: Float[Tensor, "B N L"], state: tuple[Tensor, ...]

@@ -93,7 +93,7 @@ def becomes_int8(node: NodeProto, constants: Mapping[str, TensorProto]) -> bool:
 
 
 def store_weights(model: ModelProto, nodes: Iterable[NodeProto]) -> None:
-    """Keep the weights of nodes as int8, a scale per output, in place."""
+    """Keep the weights of nodes as int8, a scale per output, in place; each is widened once."""
     constants, stored = weights_of(model), set[str]()
     for node in nodes:
         name, axis = node.input[1], OUTPUT_AXIS[node.op_type]
@@ -107,12 +107,8 @@ def store_weights(model: ModelProto, nodes: Iterable[NodeProto]) -> None:
                     numpy_helper.from_array(np.ascontiguousarray(array), name + suffix)
                 )
             model.graph.initializer.remove(constants[name])
+            parts, wide = [name + suffix for suffix in ("_int8", "_scale")], f"{name}_wide"
+            widen = helper.make_node("DequantizeLinear", parts, [wide], name=wide, axis=axis)
+            model.graph.node.insert(0, widen)
             stored.add(name)
-        wide = f"{node.name}_wide"
-        model.graph.node.insert(
-            0,
-            helper.make_node(
-                "DequantizeLinear", [f"{name}_int8", f"{name}_scale"], [wide], name=wide, axis=axis
-            ),
-        )
-        node.input[1] = wide
+        node.input[1] = f"{name}_wide"

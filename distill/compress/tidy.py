@@ -11,7 +11,9 @@ import onnx
 import onnx_ir
 from onnx import ModelProto, NodeProto, helper
 from onnxscript import optimizer
+from onnxscript.rewriter import rewrite
 
+from distill.compress.fold import RULES
 from distill.compress.framing import OPSET
 
 _SCOPES, _FOLD_VALUES = "pkg.torch.onnx.name_scopes", 2**24
@@ -19,12 +21,17 @@ MODULE = "module"
 
 
 def tidy(model: ModelProto) -> ModelProto:
-    """Return the model with all constants folded and one metadata entry per node, its module."""
+    """Return the model with all constants folded and one metadata entry per node, its module.
+
+    Operations are put into their neighbours where that is exact (`distill.compress.fold`).
+    """
     del model.opset_import[:]  # merging leaves one entry per part
     model.opset_import.append(helper.make_opsetid("", OPSET))
     graph = onnx_ir.from_proto(model)
     with quiet():
-        optimizer.optimize(graph, input_size_limit=_FOLD_VALUES, output_size_limit=_FOLD_VALUES)
+        _fold_constants(graph)
+        graph = rewrite(graph, RULES)
+        _fold_constants(graph)
     folded = onnx_ir.to_proto(graph)
     for node in folded.graph.node:
         module = _traced_module(node)
@@ -33,6 +40,10 @@ def tidy(model: ModelProto) -> ModelProto:
             node.metadata_props.append(onnx.StringStringEntryProto(key=MODULE, value=module))
     del folded.graph.value_info[:]
     return folded
+
+
+def _fold_constants(graph: onnx_ir.Model) -> None:
+    optimizer.optimize(graph, input_size_limit=_FOLD_VALUES, output_size_limit=_FOLD_VALUES)
 
 
 @contextmanager

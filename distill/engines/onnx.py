@@ -102,8 +102,9 @@ class OnnxStreamEngine(OnnxEngine):
         """Hear the next windows, make the next block of motion, remember."""
         feeds = {"windows": windows, "noise": noise, **state}
         if persona is not None:
-            feeds["style"] = np.concatenate([self._style(row) for row in persona])
-        motion, *after = self._run("stream", **feeds)
+            styles = [self._style(row) for row in persona]
+            feeds["style"] = styles[0] if len(styles) == 1 else np.concatenate(styles)
+        motion, *after = self._session("stream").run(None, feeds)
         return motion, dict(zip(state, after, strict=True))
 
     def _style(self, persona: Float[np.ndarray, " E"]) -> np.ndarray:

@@ -110,11 +110,12 @@ class StreamDenoiser(ConditionedDenoiser, BlockDenoiser):
         h = self.trunk(h, fn.silu(self.persona.or_null(adapted, len(features))))
         return replace(adapted, audio=h[:, max(self.shift_frames, 0) :])
 
-    def initial_state(self, rows: int) -> tuple[Tensor, ...]:
-        """Return the memory of a stream that has heard nothing."""
+    def initial_state(self, rows: int) -> tuple[Tensor, Tensor]:
+        """Return the memory of a stream that has heard nothing: levels, the pasts of all blocks."""
+        levels, *pasts = self._encoder.initial_state(rows)
         blocks = cast(Iterable[ModulatedConvBlock], self.blocks)
-        pasts = [self.place.new_zeros(rows, b.mix.left, self.place.shape[1]) for b in blocks]
-        return *self._encoder.initial_state(rows), *pasts
+        pasts += [levels.new_zeros(rows, b.mix.left, self.place.shape[1]) for b in blocks]
+        return levels, torch.cat(pasts, 1)  # few tensors: each costs when it goes in and out
 
     def listen(
         self,
@@ -123,25 +124,26 @@ class StreamDenoiser(ConditionedDenoiser, BlockDenoiser):
         state: tuple[Tensor, ...],
     ) -> tuple[Float[Tensor, "B K A"], tuple[Tensor, ...]]:
         """Hear the windows of the next frames."""
-        own = len(state) - len(self.blocks)
-        features, heard = self._encoder.step(windows, state[:own])
+        levels, joined = state
+        blocks = list(cast(Iterable[ModulatedConvBlock], self.blocks))
+        own = self._encoder.pasts()
+        pasts = joined.split([*own, *(block.mix.left for block in blocks)], 1)
+        features, (levels, *after) = self._encoder.step(windows, (levels, *pasts[: len(own)]))
         cond = Conditions(persona=persona)
-        h, pasts = features + self._posture(cond, windows.shape[0])[:, None], []
+        h = features + self._posture(cond, windows.shape[0])[:, None]
         c = fn.silu(self.persona.or_null(cond, windows.shape[0]))
-        for block, past in zip(
-            cast(Iterable[ModulatedConvBlock], self.blocks), state[own:], strict=True
-        ):
+        for block, past in zip(blocks, pasts[len(own) :], strict=True):
             h, past = block.step(h, c, past)
-            pasts.append(past)
-        return h, (*heard, *pasts)
+            after.append(past)
+        return h, (levels, torch.cat(after, 1))
 
     def forward(
         self, z: Float[Tensor, "B F D"], t: Float[Tensor, " B"], cond: Conditions
     ) -> Float[Tensor, "B F D"]:
         """Predict every block from its noise, what is heard, and the frames before the block."""
         rows, frames = z.shape[:2]
-        h = self.motion_in(z * self.seen) + self.audio_in(self._audio(cond, rows, frames))
-        h = h + self._looked_back(cond.history, rows, frames)
+        known = self.audio_in(self._audio(cond, rows, frames))
+        h = self.motion_in(z * self.seen) + (known + self._looked_back(cond.history, rows, frames))
         c = fn.silu(self.step(t) + self.persona.or_null(cond, rows))
         for block in self.head:
             h = block(h, c)
@@ -154,7 +156,8 @@ class StreamDenoiser(ConditionedDenoiser, BlockDenoiser):
         blocks = -(-frames // size)
         if history is None:
             history = self.place.new_zeros(rows, seen + (blocks - 1) * size, self.motion_dim)
-        history = fn.pad(history, (0, 0, 0, seen + (blocks - 1) * size - history.shape[1]))
+        if missing := seen + (blocks - 1) * size - history.shape[1]:
+            history = fn.pad(history, (0, 0, 0, missing))
         before = history.unfold(1, seen, size).transpose(2, 3).flatten(2)
         past = self.past(before)[:, :, None] + self.place
         return past.flatten(1, 2)[:, :frames]
