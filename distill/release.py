@@ -196,7 +196,7 @@ def real_speech(model: Path, data: Path) -> str:
     head = "## On real recordings, and known failures"
     if not data.is_dir():
         return f"{head}\nNot measured.\n"
-    talker = load(model)
+    talker = load(model, "onnx")
     rows = judge_all(talker, talker.space(), data, validation=False)
     found, heard = means(rows), [row for row in rows if np.isfinite(row.sync_r)]
     lines = [
@@ -207,7 +207,7 @@ def real_speech(model: Path, data: Path) -> str:
         worst = min(heard, key=lambda row: row.sync_r)
         lines.append(f"* worst file: `{worst.name}`, sync_r {worst.sync_r:.3f}")
     note = (
-        "Files that no setting was chosen by; in brackets all files. "
+        "The int8 form on files that no setting was chosen by; in brackets all files. "
         "None was trained on (`python -m benchmarks.recordings`)."
     )
     return "\n".join([head, note, "", *lines, ""])

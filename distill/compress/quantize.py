@@ -56,7 +56,8 @@ def quantize(model: ModelProto, scheme: str, feeds: Iterable[Feeds]) -> ModelPro
         store_weights(lighter, products)
         return lighter
     chosen = [node.name for node in products if node.op_type == "MatMul"]
-    store_weights(lighter, [node for node in products if node.op_type != "MatMul"])
+    others = [node for node in products if node.op_type != "MatMul"]
+    store_weights(lighter, others, shared=False)  # the quantizer would name shared ones twice
     options = {
         "op_types_to_quantize": ["MatMul"],
         "nodes_to_quantize": chosen,
@@ -92,8 +93,11 @@ def becomes_int8(node: NodeProto, constants: Mapping[str, TensorProto]) -> bool:
     return bool(large) and not set(module_of(node).split(".")) & set(FLOAT)
 
 
-def store_weights(model: ModelProto, nodes: Iterable[NodeProto]) -> None:
-    """Keep the weights of nodes as int8, a scale per output, in place; each is widened once."""
+def store_weights(model: ModelProto, nodes: Iterable[NodeProto], *, shared: bool = True) -> None:
+    """Keep the weights of nodes as int8, a scale per output, in place.
+
+    Nodes of the same weights share them also when widened, unless they must not.
+    """
     constants, stored = weights_of(model), set[str]()
     for node in nodes:
         name, axis = node.input[1], OUTPUT_AXIS[node.op_type]
@@ -107,8 +111,10 @@ def store_weights(model: ModelProto, nodes: Iterable[NodeProto]) -> None:
                     numpy_helper.from_array(np.ascontiguousarray(array), name + suffix)
                 )
             model.graph.initializer.remove(constants[name])
-            parts, wide = [name + suffix for suffix in ("_int8", "_scale")], f"{name}_wide"
+            stored.add(name)
+        wide = f"{name if shared else node.name}_wide"
+        if all(wide not in made.output for made in model.graph.node):
+            parts = [name + suffix for suffix in ("_int8", "_scale")]
             widen = helper.make_node("DequantizeLinear", parts, [wide], name=wide, axis=axis)
             model.graph.node.insert(0, widen)
-            stored.add(name)
-        node.input[1] = f"{name}_wide"
+        node.input[1] = wide

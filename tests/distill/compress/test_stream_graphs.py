@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -7,26 +9,33 @@ from distill.compress.graphs import stream_graphs
 from distill.compress.tidy import tidy
 from distill.engines.eager import EagerStreamEngine
 from students.stream import build
+from tests.contract.test_networks import PERSONA, network
 
-D, E, ROWS = 7, 6, 4
+D, ROWS = 7, 4
 
 
-@pytest.fixture(scope="module", params=[1, 2])
-def engine(request):
-    torch.manual_seed(0)
-    model = build(
-        width=12, blocks=2, kernel=4, expansion=2, head_blocks=2, block_frames=request.param,
-        history_frames=5, lookahead_ms=80, fps=30.0, motion_dim=D, cond_dim=8, persona_in=E,
+def small(block_frames: int):
+    return build(
+        width=12, blocks=2, kernel=4, expansion=2, head_blocks=2, block_frames=block_frames,
+        history_frames=5, lookahead_ms=80, fps=30.0, motion_dim=D, cond_dim=8, persona_in=PERSONA,
         hidden=(0, 1), audio={"name": "mel", "width": 12, "blocks": 2, "per_frame": 2},
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=[1, 2, "student=stream"])
+def engine(request):
+    torch.manual_seed(0)
+    of_config = request.param == "student=stream"
+    model = copy.deepcopy(network("student", "stream", "")) if of_config else small(request.param)
     for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    return EagerStreamEngine(model.eval(), None, torch.randn(D), torch.ones(D), 0, steps=2)
+        torch.nn.init.normal_(parameter, std=0.1 if of_config else 0.3)
+    mean = torch.randn(model.motion_dim)
+    return EagerStreamEngine(model.eval(), None, mean, torch.ones_like(mean), 0, steps=2)
 
 
 @pytest.fixture(scope="module")
 def sessions(engine):
-    graphs = {name: tidy(graph) for name, graph in stream_graphs(engine, E).items()}
+    graphs = {name: tidy(graph) for name, graph in stream_graphs(engine, PERSONA).items()}
     return {
         name: onnxruntime.InferenceSession(graph.SerializeToString())
         for name, graph in graphs.items()
@@ -37,12 +46,12 @@ def sessions(engine):
 def test_graphs_move_as_torch_does_block_after_block(engine, sessions, rows):
     rng = np.random.default_rng(0)
     frames, windows = engine.stream.block_frames, engine.stream.per_frame
-    persona = rng.standard_normal((rows, E)).astype(np.float32)
+    persona = rng.standard_normal((rows, PERSONA)).astype(np.float32)
     style = sessions["style"].run(None, {"persona": persona})[0]
     state, memory = engine.begin(rows), engine.begin(rows)
     for _ in range(12):
         heard = 0.1 * rng.standard_normal((rows, frames * windows, 512)).astype(np.float32)
-        noise = rng.standard_normal((rows, frames, D)).astype(np.float32)
+        noise = rng.standard_normal((rows, frames, engine.block.motion_dim)).astype(np.float32)
         motion, state = engine.advance(heard, persona, noise, state)
         feeds = {"windows": heard, "noise": noise, "style": style, **memory}
         made, *after = sessions["stream"].run(None, feeds)
