@@ -7,6 +7,8 @@ from typing import Any
 
 from benchmarks.collect import FOLDER, KIND, KeptRun, groups_of, read_kept
 from benchmarks.figures import draw_pareto
+from benchmarks.live import KIND as LIVE
+from benchmarks.live import live_tables
 from benchmarks.packed import KIND as PACKED
 from benchmarks.packed import packed_tables
 from benchmarks.real.summary import KIND as RECORDINGS
@@ -31,6 +33,7 @@ typed by hand. Formulas and units of the columns are in every run's `report/repo
 model of a column is bold; `neutral` and `mean` never move and do not compete.
 """
 MEASURED: Mapping[str, Callable[[Any], list[Table]]] = {
+    LIVE: live_tables,
     PACKED: packed_tables,
     RETARGET: retarget_tables,
     TRAINING: training_tables,

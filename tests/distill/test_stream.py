@@ -3,7 +3,9 @@ import pytest
 import torch
 
 from distill.audio.frames import frames_for
+from distill.audio.grid import HALF_WINDOW_SAMPLES, WindowGrid
 from distill.engines.eager import EagerStreamEngine
+from distill.engines.engine import StreamingEngine, StreamShape
 from distill.errors import UserError
 from distill.stream import MotionStream, generate
 from students.stream import build
@@ -95,6 +97,41 @@ def test_memory_and_state_do_not_grow(engine, audio):
         stream.push(audio)
     assert {name: value.shape for name, value in stream._feed.state.items()} == sizes
     assert len(stream._feed._kept) < 4000
+
+
+SLOW_FPS = 3.7
+
+
+class Listener(StreamingEngine):
+    """An engine that moves as loud as what it hears: what a feed cuts can be seen in its motion."""
+
+    params = bytes = calls_per_step = 0
+    stream = StreamShape(block_frames=8, shift_frames=1, per_frame=2)
+
+    def begin(self, rows):
+        return {"history": np.zeros((rows, 10, 1), np.float32)}
+
+    def advance(self, windows, persona, noise, state):
+        loud = np.abs(windows).max(-1).reshape(len(windows), 8, 2).max(-1)
+        return loud[..., None], state
+
+
+def test_after_ten_hours_time_is_aligned_to_the_sample_and_nothing_has_grown():
+    stream = MotionStream(engine=Listener(), persona=None, fps=SLOW_FPS, motion_dim=1)
+    minute, hours = 60 * 16_000, 10
+    heard = [stream.push(np.zeros(minute, np.float32)) for _ in range(60 * hours)]
+    assert len(stream._feed._kept) < 3 * 16_000
+    grid, click = WindowGrid(SLOW_FPS, 2), np.zeros(minute, np.float32)
+    seen = frames_for(60 * hours * minute, SLOW_FPS) + 100  # the frame whose second window hears it
+    click[grid.centre(2 * seen + 1) + HALF_WINDOW_SAMPLES - 1 - 60 * hours * minute] = 1.0
+    heard += [stream.push(click), stream.flush()]
+    values, times_s = (
+        np.concatenate([getattr(frames, name) for frames in heard])
+        for name in ("values", "times_s")
+    )
+    assert len(values) == frames_for((60 * hours + 1) * minute, SLOW_FPS)
+    np.testing.assert_array_equal(times_s, np.arange(len(times_s)) / SLOW_FPS)
+    assert np.flatnonzero(values[:, 0]).tolist() == [seen - Listener.stream.shift_frames]
 
 
 def test_reset_and_flush_forget(engine, audio):
