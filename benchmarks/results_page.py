@@ -49,7 +49,10 @@ def results_page(folder: Path = FOLDER) -> str:
 
 
 def index(folder: Path = FOLDER) -> list[Entry]:
-    """Return the entries of the page: `name`, `title`, `question` and the `rows` to show."""
+    """Return the entries of the page: `name`, `title`, `question` and the `rows` to show.
+
+    Runs are also plotted over their speed, unless `plot` is false.
+    """
     return read_json(folder / INDEX)
 
 
@@ -86,7 +89,7 @@ def plot(entry: Entry, folder: Path) -> Path | None:
     about = content_hash(value)
     if value["kind"] in PLOTS:
         return PLOTS[value["kind"]](value, out, about=about)
-    if value["kind"] != KIND:
+    if value["kind"] != KIND or not entry.get("plot", True):
         return None
     draw: Callable[[Any], None] = partial(
         draw_pareto, groups=groups_of(read_kept(path)), rows=entry.get("rows")
@@ -129,7 +132,8 @@ def _runs(entry: Entry, kept: Sequence[KeptRun]) -> list[str]:
     several = len({run.seed for run in kept}) > 1
     over = "over training seeds where a line has several, else " if several else ""
     facts = f"Data `{first.data_hash}`, {first.device}. Spreads are {over}over sampling seeds."
-    parts = [facts, markdown(shown.table, shown.best).replace("## ", "### ", 1), _image(entry)]
+    parts = [facts, markdown(shown.table, shown.best).replace("## ", "### ", 1)]
+    parts += [_image(entry)] if entry.get("plot", True) else []
     if len(kept) == 1:
         parts.append(_tables(single_run_tables(first)))
     made = [f"{run.command}  # {run.label}, commit {run.results.commit}" for run in kept]
