@@ -87,14 +87,19 @@ def plot(entry: Entry, folder: Path) -> Path | None:
         return None
     value = read_json(path)
     about = content_hash(value)
+    if not plotted(entry, value["kind"]):
+        return None
     if value["kind"] in PLOTS:
         return PLOTS[value["kind"]](value, out, about=about)
-    if value["kind"] != KIND or not entry.get("plot", True):
-        return None
     draw: Callable[[Any], None] = partial(
         draw_pareto, groups=groups_of(read_kept(path)), rows=entry.get("rows")
     )
     return png(draw, out, size_in=PLOT_IN, about=about)
+
+
+def plotted(entry: Entry, kind: str) -> bool:
+    """Return whether an entry of results of a kind has a plot."""
+    return kind in PLOTS or (kind == KIND and entry.get("plot", True))
 
 
 def plot_path(entry: Entry, folder: Path = FOLDER) -> Path:
@@ -133,7 +138,7 @@ def _runs(entry: Entry, kept: Sequence[KeptRun]) -> list[str]:
     over = "over training seeds where a line has several, else " if several else ""
     facts = f"Data `{first.data_hash}`, {first.device}. Spreads are {over}over sampling seeds."
     parts = [facts, markdown(shown.table, shown.best).replace("## ", "### ", 1)]
-    parts += [_image(entry)] if entry.get("plot", True) else []
+    parts += [_image(entry)] if plotted(entry, KIND) else []
     if len(kept) == 1:
         parts.append(_tables(single_run_tables(first)))
     made = [f"{run.command}  # {run.label}, commit {run.results.commit}" for run in kept]
@@ -142,7 +147,7 @@ def _runs(entry: Entry, kept: Sequence[KeptRun]) -> list[str]:
 
 def _measured(entry: Entry, value: Mapping[str, Any]) -> list[str]:
     made = _commands([f"{value['command']}  # commit {value['commit']}"])
-    picture = [_image(entry)] if value["kind"] in PLOTS else []
+    picture = [_image(entry)] if plotted(entry, value["kind"]) else []
     return [_tables(MEASURED[value["kind"]](value)), *picture, made]
 
 

@@ -4,11 +4,11 @@ import shutil
 import pytest
 from PIL import Image
 
-from benchmarks.collect import FOLDER, KIND, collect, read_kept
+from benchmarks.collect import FOLDER, collect, read_kept
 from benchmarks.document import DEFAULT, current, replaced
 from benchmarks.real.summary import KIND as RECORDINGS
 from benchmarks.real.summary import as_json
-from benchmarks.results_page import PLOTS, index, plot, plot_path, results_page
+from benchmarks.results_page import index, plot, plot_path, plotted, results_page
 from distill.errors import UserError
 from distill.storage import content_hash, read_json, write_json
 from tests.benchmarks.real.test_recordings import row as judged
@@ -23,7 +23,7 @@ def test_the_documents_numbers_are_those_of_the_kept_results():
 def test_every_plot_was_drawn_from_the_kept_results():
     for entry in index():
         kept = FOLDER / f"{entry['name']}.json"
-        if kept.exists() and read_json(kept)["kind"] in (KIND, *PLOTS):
+        if kept.exists() and plotted(entry, read_json(kept)["kind"]):
             with Image.open(plot_path(entry)) as image:
                 assert image.info["Description"] == content_hash(read_json(kept))
 
