@@ -21,27 +21,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
         UserError: The folder cannot be written or the disk is full.
     """
     path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _opening(path.parent):
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-", suffix=path.suffix)
         os.close(handle)
-    except OSError as error:
-        raise UserError(
-            f"cannot write to folder {path.parent} ({error.strerror}); choose another folder"
-        ) from error
     temporary = Path(name)
     try:
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise UserError(
-            f"cannot write {path} ({error.strerror}); free some space or choose another folder"
-        ) from error
+        with _writing(path):
+            yield temporary
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -58,28 +48,43 @@ def atomic_folder(path: Path, mine: Callable[[Path], bool]) -> Iterator[Path]:
     path = Path(path)
     if path.exists() and not (path.is_dir() and all(map(mine, path.iterdir()))):
         raise UserError(f"{path} already exists and holds other files; choose another folder")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _opening(path.parent):
         work = Path(tempfile.mkdtemp(dir=path.parent, prefix=".tmp-"))
-    except OSError as error:
-        raise UserError(
-            f"cannot write to folder {path.parent} ({error.strerror}); choose another folder"
-        ) from error
     new, old = work / "new", work / "old"
     try:
-        new.mkdir()
-        yield new
-        if path.exists():
-            path.rename(old)
-        new.rename(path)
+        with _writing(path):
+            new.mkdir()
+            yield new
+            if path.exists():
+                path.rename(old)
+            new.rename(path)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _opening(folder: Path) -> Iterator[None]:
+    """Make a folder, and say what keeps us from writing to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise UserError(
+            f"cannot write to folder {folder} ({error.strerror}); choose another folder"
+        ) from error
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say what keeps us from writing a path; errors without a number are not the disk's."""
+    try:
+        yield
     except OSError as error:
         if error.errno is None:
             raise
         raise UserError(
             f"cannot write {path} ({error.strerror}); free some space or choose another folder"
         ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,12 +3,13 @@
 What the rules compute of constants is left to constant folding.
 """
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from onnxscript.rewriter.pattern import RewriteRule, RewriteRuleSet
 
-Op = Value = Any
-"""Of the rewriter: patterns of values while it looks for them, values once it found them."""
+Op: TypeAlias = Any
+Value: TypeAlias = Any
+"""Of the rewriter: a pattern while it looks for values, a value once it found it."""
 
 
 def _modulated(op: Op, x: Value, own: Value, scale: Value, shift: Value) -> Any:

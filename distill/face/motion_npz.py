@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -32,11 +33,12 @@ def write_npz(
 ) -> None:
     """Write raw motion atomically; needs no torch."""
     units = UNITS.get(tuple(channels), f"channels of rig {rig}")
+    arrays: dict[str, Any] = {
+        "motion": motion, "names": np.array(channels), "fps": np.float64(fps),
+        "units": np.array(units), "rig": np.array(rig), **flame_arrays(motion, channels),
+    }  # fmt: skip
     with atomic_path(Path(path)) as temporary:
-        np.savez_compressed(
-            temporary, motion=motion, names=np.array(channels), fps=np.float64(fps),
-            units=np.array(units), rig=np.array(rig), **flame_arrays(motion, channels),
-        )  # fmt: skip
+        np.savez_compressed(temporary, **arrays)
 
 
 def flame_arrays(
