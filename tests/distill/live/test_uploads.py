@@ -48,7 +48,7 @@ def test_curves_are_those_of_the_model(ask, talker, tmp_path):
     answer = ask(wav(form="FLAC"), name="voice.flac", seed=3)
     assert answer.headers["content-type"].startswith("text/csv")
     (tmp_path / "a.csv").write_bytes(answer.content)
-    assert len(read_livelink_csv(tmp_path / "a.csv").values) == 15
+    assert read_livelink_csv(tmp_path / "a.csv")[0].shape == (15, 55)
 
 
 @pytest.mark.parametrize("form", ["mp4", "gif"])
