@@ -43,11 +43,8 @@ def rest(socket):
             frames = unpacked(message)
             values.append(frames.values)
             times.append(frames.times_s)
-    return (
-        (np.concatenate(values) if values else np.empty((0, 0))),
-        np.concatenate([[], *times]),
-        last,
-    )
+    motion = np.concatenate(values) if values else np.empty((0, 0))
+    return motion, np.concatenate([[], *times]), last
 
 
 def spoken(door, audio, size=1600, **changes):

@@ -27,6 +27,7 @@ def light(exported):
         [sys.executable, "-c", SCRIPT, *words], stdout=subprocess.PIPE, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
+    assert process.stdout
     yield process.stdout.readline().strip().removeprefix("http://").removesuffix("/")
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) in (0, -signal.SIGTERM)

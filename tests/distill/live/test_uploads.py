@@ -57,7 +57,7 @@ def test_curves_are_those_of_the_model(ask, talker, tmp_path):
 def test_pictures_show_as_many_frames_as_the_sound_has(ask, form):
     answer = ask(format=form, size=64)
     assert answer.status_code == 200, answer.text
-    with av.open(io.BytesIO(answer.content)) as video:
+    with av.open(io.BytesIO(answer.content), "r") as video:
         assert sum(1 for _ in video.decode(video=0)) == 15
         assert bool(video.streams.audio) == (form == "mp4")
 
@@ -68,6 +68,7 @@ def test_a_glb_moves_as_long_as_the_sound(ask):
     answer = ask(format="glb")
     assert answer.status_code == 200, answer.text
     found = GLTF2.load_from_bytes(answer.content)
+    assert found
     assert "jawOpen" in found.meshes[0].extras["targetNames"]
     times = found.accessors[found.animations[0].samplers[0].input]
     assert times.max == [pytest.approx(0.5)]
