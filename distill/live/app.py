@@ -1,5 +1,6 @@
 """The application: routes, and what they share."""
 
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 import distill
-from distill.errors import UserError
+from distill.errors import UserError, UserNote
 from distill.live import files, streams, uploads
 from distill.live.guard import Guard, later
 from distill.live.models import Models
@@ -20,11 +21,10 @@ from distill.live.studio import Busy
 from distill.live.wire import sentence
 
 PAGE = Path(__file__).with_name("page") / "dist"
-UNBUILT = """<!doctype html><html lang="en"><title>facedistill live</title>
-<p>The server runs, but its page is not built yet: run
-<code>npm --prefix distill/live/page install</code> and
-<code>npm --prefix distill/live/page run build</code>,
-and start it again.</p></html>"""
+UNBUILT = (
+    "the page is not built; run `npm --prefix distill/live/page install` and "
+    "`npm --prefix distill/live/page run build`, then start again"
+)
 
 
 def build_app(settings: Settings) -> FastAPI:
@@ -58,12 +58,13 @@ def build_app(settings: Settings) -> FastAPI:
     if PAGE.is_dir():
         app.mount("/", StaticFiles(directory=PAGE, html=True))
     else:
+        warnings.warn(UNBUILT, category=UserNote, stacklevel=2)
         app.add_api_route("/", _unbuilt, include_in_schema=False)
     return app
 
 
 async def _unbuilt() -> HTMLResponse:
-    return HTMLResponse(UNBUILT)
+    return HTMLResponse(f'<!doctype html><html lang="en"><title>facedistill</title><p>{UNBUILT}')
 
 
 async def _user_error(request: Request, error: Exception) -> JSONResponse:

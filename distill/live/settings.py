@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
 
@@ -96,10 +97,20 @@ def read(arguments: list[str]) -> Settings:
     Raises:
         UserError: A value is outside its range.
     """
-    given = {k: v for k, v in vars(parser().parse_args(arguments)).items() if v is not None}
-    token = os.environ.get(TOKEN_VARIABLE)
-    many = {name: tuple(given[name]) for name in MANY if name in given}
-    return Settings(**({"token": token} if token else {}) | given | many)
+    options = vars(parser().parse_args(arguments))
+    return fill({name: value for name, value in options.items() if value is not None})
+
+
+def fill(values: Mapping[str, Any]) -> Settings:
+    """Return settings by name; the token is that of the environment where none is given.
+
+    Raises:
+        UserError: A value is outside its range.
+        TypeError: A name is unknown.
+    """
+    given = {"token": os.environ.get(TOKEN_VARIABLE) or None, **values}
+    given |= {name: tuple(given[name]) for name in MANY if name in given}
+    return Settings(**given)
 
 
 def _argument(item: Field[Any]) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """The server as a Ray Serve application, for many machines: `serve deploy .../deploy/ray.yaml`."""
 
-import os
 from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from distill.errors import UserError
-from distill.live.settings import MANY, TOKEN_VARIABLE, Settings
+from distill.live.settings import Settings, fill
 
 if TYPE_CHECKING:
     import fastapi
@@ -18,10 +17,8 @@ def settings_of(arguments: Mapping[str, Any]) -> Settings:
     Raises:
         UserError: A setting is unknown or outside its range.
     """
-    many = {name: tuple(arguments[name]) for name in MANY if name in arguments}
-    rest = {"host": "0.0.0.0", "token": os.environ.get(TOKEN_VARIABLE)}
     try:
-        return Settings(**rest | dict(arguments) | many)
+        return fill({"host": "0.0.0.0", **arguments})
     except TypeError as error:
         raise UserError(f"args of the Ray application: {error}") from error
 

@@ -4,6 +4,7 @@ import json
 from contextlib import contextmanager
 
 import numpy as np
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from distill.live.wire import unpacked
@@ -42,7 +43,8 @@ def rest(socket):
             frames = unpacked(message)
             values.append(frames.values)
             times.append(frames.times_s)
-    return (np.concatenate(values) if values else None), np.concatenate([[], *times]), last
+    motion = np.concatenate(values) if values else np.empty((0, 0))
+    return motion, np.concatenate([[], *times]), last
 
 
 def spoken(door, audio, size=1600, **changes):
@@ -63,5 +65,6 @@ def refused(socket):
     try:
         while True:
             socket.recv(20)
-    except Exception as error:
+    except ConnectionClosed as error:
+        assert error.rcvd
         return last["message"], error.rcvd.code

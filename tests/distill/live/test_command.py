@@ -22,11 +22,12 @@ SCRIPT = WITHOUT_TORCH.replace("('torch',", f"(*{FURTHER}, 'torch',")
 @pytest.fixture(scope="module")
 def light(exported):
     """A server of an export, without torch; yields its address."""
-    words = ["distill.live", "--model", str(exported), "--port", "0", "--backend", "onnx"]
+    words = ["distill.live.__main__", "--model", str(exported), "--port", "0", "--backend", "onnx"]
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, *words], stdout=subprocess.PIPE, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
+    assert process.stdout
     yield process.stdout.readline().strip().removeprefix("http://").removesuffix("/")
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) in (0, -signal.SIGTERM)
@@ -46,7 +47,7 @@ def test_recordings_become_curves(light):
 
 def test_a_taken_port_is_one_sentence(light, exported):
     port = light.rpartition(":")[2]
-    words = ["distill.live", "--model", str(exported), "--port", port]
+    words = ["distill.live.__main__", "--model", str(exported), "--port", port]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *words], capture_output=True, text=True, check=False
     )

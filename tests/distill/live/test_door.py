@@ -1,10 +1,13 @@
 """Who may come in, and what operators see."""
 
 import pytest
+from fastapi.testclient import TestClient
 from httpx import Client, get, post
 from websockets.exceptions import InvalidStatus
 
-from distill.errors import UserError
+from distill.errors import UserError, UserNote
+from distill.live import app
+from distill.live.__main__ import listen
 from distill.live.guard import allowed
 from distill.live.settings import Settings, read
 from tests.distill.live.clients import dial, header, spoken
@@ -124,3 +127,19 @@ def test_settings_are_the_options(monkeypatch):
 def test_settings_outside_their_range_are_refused(changes, told):
     with pytest.raises(UserError, match=told):
         Settings(**changes)
+
+
+def test_it_listens_to_this_machine_alone_unless_told():
+    with listen(Settings(port=0)) as inside, listen(Settings(host="0.0.0.0", port=0)) as outside:
+        assert inside.getsockname()[0] == "127.0.0.1" and outside.getsockname()[0] == "0.0.0.0"
+
+
+def test_a_server_is_ready_from_its_start_to_its_end(streaming, tmp_path, monkeypatch):
+    monkeypatch.setattr(app, "PAGE", tmp_path / "dist")  # not built, which is said and no more
+    with pytest.warns(UserNote, match="npm --prefix distill/live/page run build"):
+        client = TestClient(app.build_app(Settings(models=(str(streaming),))))
+    assert client.get("/readyz").status_code == 503
+    with client:
+        assert client.get("/readyz").json()["ready"] is True
+        assert "npm --prefix" in client.get("/").text
+    assert client.get("/readyz").status_code == 503

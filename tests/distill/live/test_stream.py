@@ -69,7 +69,7 @@ def test_silence_and_nothing_at_all_have_an_end(door):
     with opened(door) as (socket, _):
         socket.send('{"type": "flush"}')
         values, _, last = rest(socket)
-    assert values is None and last == {"type": "end"}
+    assert not len(values) and last == {"type": "end"}
 
 
 def test_a_model_tells_what_another_runtime_needs(door, talker):
