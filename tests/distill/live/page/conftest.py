@@ -1,5 +1,6 @@
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -92,11 +93,11 @@ def browser(spoken):
 
 
 @pytest.fixture(scope="module")
-def visit(browser, address):
-    """Open the page in a small window; further options as those of a Playwright context."""
+def browse(browser):
+    """Open a page in a small window; further options as those of a Playwright context."""
     contexts = []
 
-    def opened(*, at=address, before=lambda page: None, ready=READY, **options):
+    def opened(at, *, before=lambda page: None, ready=READY, **options):
         context = browser.new_context(**{"viewport": {"width": 480, "height": 400}} | options)
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
@@ -109,3 +110,9 @@ def visit(browser, address):
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="module")
+def visit(browse, address):
+    """Open the page of the toy model."""
+    return partial(browse, address)

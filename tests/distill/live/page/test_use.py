@@ -26,6 +26,7 @@ def test_a_refused_microphone_is_said(page):
     [
         ("**/ort/*.wasm", "cannot run in this tab"),
         ("**/model/stream*", "cannot run in this tab"),
+        ("**/model/style*", "cannot run in this tab"),
         ("**/rig.glb", "head cannot be loaded"),
     ],
 )
