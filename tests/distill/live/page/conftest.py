@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 from filelock import FileLock
-from playwright.sync_api import sync_playwright
 
+from benchmarks.page import browser as open_browser
 from distill import load
 from distill.audio.decode import load_audio
 from distill.live.assets import SAMPLES, write_head
@@ -17,12 +17,6 @@ from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "distill" / "live" / "page"
 SPOKEN_S = 3.0
-FLAGS = [
-    "--no-sandbox",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--use-fake-device-for-media-stream",
-]
 READY = "#microphone:enabled"
 PATIENCE_MS = 120_000
 
@@ -83,13 +77,8 @@ def address(start):
 @pytest.fixture(scope="session")
 def browser(spoken):
     """Chromium whose microphone hears the speech, over and over."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    assert program, "these tests need Chromium: run `apt-get install chromium`"
-    heard = f"--use-file-for-fake-audio-capture={spoken}"
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=[*FLAGS, heard])
+    with open_browser(spoken) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
