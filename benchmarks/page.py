@@ -8,10 +8,10 @@ import argparse
 import shutil
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,6 @@ from benchmarks.screen import console, rich_table
 from benchmarks.tables import Table, number
 from distill.command import guarded
 from distill.errors import UserError
-from distill.live.__main__ import build_server, listen
-from distill.live.assets import samples
-from distill.live.settings import Settings
 from distill.pipeline.runs import git_commit
 from distill.storage import atomic_path, write_json
 
@@ -59,14 +56,22 @@ def browser(heard: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def served(settings: Settings) -> Iterator[str]:
-    """Serve the page from a thread; yields its address."""
-    server, door = build_server(settings), listen(settings)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{door.getsockname()[1]}/"
-    server.should_exit = True
-    thread.join()
+def served(model: str, assets: str) -> Iterator[str]:
+    """Serve the page from a process of its own; yields its address.
+
+    Raises:
+        UserError: It does not start; it has said why.
+    """
+    command = ["distill.live", "--port", "0", "--model", model, "--assets", assets]
+    server = Popen([sys.executable, "-m", *command], stdout=PIPE, text=True)
+    try:
+        assert server.stdout
+        if not (address := server.stdout.readline().strip()):
+            raise UserError("the page's server did not start; it says why above")
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def measure(page: Any, picture: Path) -> dict[str, Any]:
@@ -95,9 +100,9 @@ def measure_page(given: argparse.Namespace, words: Sequence[str]) -> dict[str, A
     """Serve, open and measure the page of a model."""
     made = {"command": " ".join([f"python -m {MODULE}", *words]), "commit": git_commit()}
     with tempfile.TemporaryDirectory() as folder:
-        samples(Path(folder))
-        settings = Settings(models=(given.checkpoint,), port=0, assets=folder)
-        with served(settings) as address, browser(Path(folder) / "0.wav") as chromium:
+        wav = Path(folder) / "0.wav"
+        with served(given.checkpoint, folder) as address, browser(wav) as chromium:
+            chromium.new_page().goto(f"{address}v1/samples")  # makes the clips
             page = chromium.new_page(viewport=SIZE, color_scheme="dark", permissions=["microphone"])
             page.goto(address)
             page.wait_for_selector("#microphone:enabled", timeout=120_000)

@@ -7,6 +7,7 @@ import soundfile
 import torch
 
 from distill.face.glb import read_morphs
+from distill.face.linear import LinearRig
 from distill.face.livelink import read_livelink_csv
 from distill.face.rigs import load_rig
 from distill.face.space import MotionSpace
@@ -59,6 +60,7 @@ def test_a_take_is_kept_as_csv_and_glb(played, tmp_path):
     assert fps == 30.0
     np.testing.assert_allclose(motion, values, atol=1e-6)
     kept, rig = read_morphs(tmp_path / "face.glb"), load_rig("arkit")
+    assert isinstance(rig, LinearRig)
     times, weights = animated(tmp_path / "face.glb")
     np.testing.assert_allclose(times, np.arange(len(values)) / 30.0, atol=1e-5)
     columns = [rig.channels.index(name) for name in kept.names]
@@ -73,13 +75,14 @@ def animated(path):
 
     from distill.face.glb import _values
 
-    gltf = pygltflib.GLTF2().load_binary(str(path))
+    gltf = pygltflib.GLTF2.load_binary(str(path))
+    assert gltf is not None
+    blob = gltf.binary_blob()
+    assert blob is not None
     (animation,) = gltf.animations
     (channel,) = [c for c in animation.channels if c.target.path == "weights"]
     sampler = animation.samplers[channel.sampler]
-    times, weights = (
-        _values(gltf, gltf.binary_blob(), number) for number in (sampler.input, sampler.output)
-    )
+    times, weights = (_values(gltf, blob, number) for number in (sampler.input, sampler.output))
     return times, weights.reshape(len(times), -1)
 
 
