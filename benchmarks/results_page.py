@@ -11,6 +11,8 @@ from benchmarks.live import KIND as LIVE
 from benchmarks.live import live_tables
 from benchmarks.packed import KIND as PACKED
 from benchmarks.packed import packed_tables
+from benchmarks.page import KIND as PAGE
+from benchmarks.page import page_tables
 from benchmarks.real.summary import KIND as RECORDINGS
 from benchmarks.real.summary import file_table, from_json, mean_table, silence_line
 from benchmarks.report import markdown
@@ -35,6 +37,7 @@ model of a column is bold; `neutral` and `mean` never move and do not compete.
 MEASURED: Mapping[str, Callable[[Any], list[Table]]] = {
     LIVE: live_tables,
     PACKED: packed_tables,
+    PAGE: page_tables,
     RETARGET: retarget_tables,
     TRAINING: training_tables,
 }

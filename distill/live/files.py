@@ -34,9 +34,9 @@ def router(live: Live) -> APIRouter:
 
     @routes.get("/v1/model")
     async def model(model: str | None = None) -> dict[str, Any]:
-        """Describe a model so that it can run elsewhere; the first one where none is named."""
+        """Describe a model (else the first) so that it can run elsewhere; `models` can stream."""
         told = await live.worker.call(live.models.pick(model).describe)
-        return told | {"models": list(live.models.by_name)}
+        return told | {"models": [m.name for m in live.models.by_name.values() if m.streams]}
 
     @routes.get("/model/{name}", response_class=FileResponse)
     async def model_file(name: str, model: str | None = None) -> FileResponse:

@@ -39,8 +39,8 @@ export function fill(manifest) {
   byId("strength").disabled = byId("persona").disabled && byId("emotion").disabled;
   const form_ = form();
   byId("video-form").textContent = form_
-    ? `This browser records ${form_[1]}. CSV and GLB keep the last take.`
-    : "This browser records no video. CSV and GLB keep the last take.";
+    ? `Video is ${form_[1]}; CSV and GLB keep the last take.`
+    : "This browser records no video; CSV and GLB keep the last take.";
 }
 
 function options(id, names, none) {

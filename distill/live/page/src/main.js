@@ -51,7 +51,9 @@ class Page {
       throw new Notice("The server does not answer. Start it with python -m distill.live and reload.");
     }
     const manifest = await answer.json();
-    if (!manifest.stream) throw new Notice(`Model ${manifest.name} cannot stream; pick another one.`);
+    if (!manifest.stream) {
+      throw new Notice(`Model ${manifest.name} cannot stream; start the server with one that can.`);
+    }
     this.manifest = manifest;
     this.stop();
     for (const model of Object.values(this.models)) model.close();

@@ -1,13 +1,14 @@
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from filelock import FileLock
-from playwright.sync_api import sync_playwright
 
+from benchmarks.page import browser as open_browser
 from distill import load
 from distill.audio.decode import load_audio
 from distill.live.assets import SAMPLES, write_head
@@ -16,12 +17,6 @@ from tests.conftest import REPOSITORY
 
 PAGE = REPOSITORY / "distill" / "live" / "page"
 SPOKEN_S = 3.0
-FLAGS = [
-    "--no-sandbox",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--use-fake-device-for-media-stream",
-]
 READY = "#microphone:enabled"
 PATIENCE_MS = 120_000
 
@@ -82,21 +77,16 @@ def address(start):
 @pytest.fixture(scope="session")
 def browser(spoken):
     """Chromium whose microphone hears the speech, over and over."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    assert program, "these tests need Chromium: run `apt-get install chromium`"
-    heard = f"--use-file-for-fake-audio-capture={spoken}"
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=[*FLAGS, heard])
+    with open_browser(spoken) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
-def visit(browser, address):
-    """Open the page in a small window; further options as those of a Playwright context."""
+def browse(browser):
+    """Open a page in a small window; further options as those of a Playwright context."""
     contexts = []
 
-    def opened(*, at=address, before=lambda page: None, ready=READY, **options):
+    def opened(at, *, before=lambda page: None, ready=READY, **options):
         context = browser.new_context(**{"viewport": {"width": 480, "height": 400}} | options)
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
@@ -109,3 +99,9 @@ def visit(browser, address):
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="module")
+def visit(browse, address):
+    """Open the page of the toy model."""
+    return partial(browse, address)

@@ -5,9 +5,9 @@ import numpy as np
 from tests.distill.live.page.reading import listen, notice, play, streamed, take
 
 
-def test_the_server_gives_the_same_motion_and_its_end_is_said(visit, start, python, spoken):
+def test_the_server_gives_the_same_motion_and_its_end_is_said(browse, start, python, spoken):
     with start() as address:
-        page = visit(at=address, permissions=["microphone"])
+        page = browse(address, permissions=["microphone"])
         page.get_by_label("Server").check(force=True)
         play(page, spoken)
         samples, values = take(page)

@@ -1,8 +1,12 @@
 """How the page is used and what it says when something is missing."""
 
+import numpy as np
 import pytest
+import torch
 
-from tests.distill.live.page.reading import notice
+from distill.face.rigs import load_rig
+from distill.face.space import MotionSpace
+from tests.distill.live.page.reading import gaps, notice, play, take
 
 PHONE = {"width": 360, "height": 740}
 NAMES = """[...document.querySelectorAll('button, select, input:not([hidden])')].map((control) =>
@@ -26,6 +30,7 @@ def test_a_refused_microphone_is_said(page):
     [
         ("**/ort/*.wasm", "cannot run in this tab"),
         ("**/model/stream*", "cannot run in this tab"),
+        ("**/model/style*", "cannot run in this tab"),
         ("**/rig.glb", "head cannot be loaded"),
     ],
 )
@@ -71,3 +76,15 @@ def test_threads_are_used_where_the_page_is_isolated(visit):
     page = visit(before=lambda page: page.add_init_script(many))
     assert page.evaluate("crossOriginIsolated") and page.evaluate("facedistill.threads") == 2
     assert page.is_hidden("#notice")
+
+
+def test_the_ict_head_is_shown_where_it_is(browse, serve, exported, dist, shared_data, spoken):
+    path = shared_data / "ict_facekit" / "ict_face_lite.npz"
+    with serve(models=(str(exported),), rig_path=str(path)) as address:
+        page = browse(address)
+        play(page, spoken)
+        _, values = take(page)
+        space = MotionSpace.identity(load_rig("ict", path=str(path)), 30.0)
+        expected = space.lip_gap_mm(torch.from_numpy(values)).numpy()
+        np.testing.assert_allclose(gaps(page), expected, atol=1e-3)
+        page.context.close()
