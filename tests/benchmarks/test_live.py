@@ -85,12 +85,8 @@ def test_a_mouth_is_closed_from_the_last_frame_it_was_open(talker, monkeypatch, 
 
 
 def test_crowds_in_processes_are_joined_and_told_as_tables(tmp_path):
-    from distill.compress.write import Sample, Trial, export
-
-    folder = save_stream_model(tmp_path / "stream")
-    export(folder, "onnx", tmp_path / "onnx", Trial(clips=[Sample(audio=speech(0.5))]))
     out = tmp_path / "live.json"
-    words = ["--checkpoint", str(tmp_path / "onnx"), "--seconds", "0.5", "--json", str(out)]
+    words = ["--seconds", "0.5", "--json", str(out)]
     assert main([*words, "--streams", "3", "--workers", "2"]) == 0
     value = json.loads(out.read_text())
     (row,) = value["crowds"]

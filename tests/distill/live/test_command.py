@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from httpx import get, post
 
+from distill import load
 from tests.distill.compress.test_without_torch import SCRIPT as WITHOUT_TORCH
 from tests.distill.live.clients import spoken
 from tests.distill.live.test_stream import AUDIO, expected
@@ -20,9 +21,9 @@ SCRIPT = WITHOUT_TORCH.replace("('torch',", f"(*{FURTHER}, 'torch',")
 
 
 @pytest.fixture(scope="module")
-def light(exported):
+def light():
     """A server of an export, without torch; yields its address."""
-    words = ["distill.live.__main__", "--model", str(exported), "--port", "0", "--backend", "onnx"]
+    words = ["distill.live.__main__", "--model", "stream", "--port", "0", "--backend", "onnx"]
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, *words], stdout=subprocess.PIPE, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -33,10 +34,11 @@ def light(exported):
     assert process.wait(30) in (0, -signal.SIGTERM)
 
 
-def test_streams_need_no_torch(light, talker):
-    values, _ = spoken(light, AUDIO, persona="bob", seed=2)
-    np.testing.assert_allclose(values, expected(talker, name="bob", seed=2), atol=1e-4)
-    assert get(f"http://{light}/v1/model").json()["name"] == "toy-onnx"
+def test_streams_need_no_torch(light):
+    values, _ = spoken(light, AUDIO, persona="s07", seed=2)
+    want = expected(load("stream", "onnx"), name="s07", seed=2)
+    np.testing.assert_allclose(values, want, atol=1e-4)
+    assert get(f"http://{light}/v1/model").json()["name"] == "stream"
     assert get(f"http://{light}/readyz").status_code == 200
 
 
@@ -45,9 +47,9 @@ def test_recordings_become_curves(light):
     assert answer.status_code == 200 and answer.text.startswith("Timecode,BlendShapeCount")
 
 
-def test_a_taken_port_is_one_sentence(light, exported):
+def test_a_taken_port_is_one_sentence(light):
     port = light.rpartition(":")[2]
-    words = ["distill.live.__main__", "--model", str(exported), "--port", port]
+    words = ["distill.live.__main__", "--model", "stream", "--port", port]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *words], capture_output=True, text=True, check=False
     )

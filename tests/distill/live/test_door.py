@@ -11,6 +11,7 @@ from distill.live.__main__ import listen
 from distill.live.guard import allowed
 from distill.live.settings import Settings, read
 from tests.distill.live.clients import dial, header, spoken
+from tests.distill.live.conftest import SHIPPED_STREAM
 from tests.distill.test_talker import speech
 
 
@@ -78,14 +79,14 @@ def test_every_answer_lets_the_page_use_threads_and_nothing_foreign(door):
         assert headers["Content-Security-Policy"].startswith("default-src 'self'")
 
 
-def test_only_files_of_the_model_are_given(serve, exported):
-    with serve(models=(str(exported),)) as door:
+def test_only_files_of_the_model_are_given(serve):
+    with serve(models=("stream",)) as door:
         files = get(f"http://{door}/v1/model").json()["files"]
         assert {"stream", "fusion", "bank"} <= set(files)
         for role, url in files.items():
-            entry = (exported / url.removeprefix("/model/").partition("?")[0]).read_bytes()
+            entry = (SHIPPED_STREAM / url.removeprefix("/model/").partition("?")[0]).read_bytes()
             assert get(f"http://{door}{url}").content == entry, role
-        for name in ("config.json", "..%2Ftoy%2Fconfig.json", "nothing.onnx"):
+        for name in ("config.json", "..%2Fsmall%2Fconfig.json", "nothing.onnx"):
             assert get(f"http://{door}/model/{name}").status_code == 404
 
 

@@ -47,9 +47,9 @@ def spoken(shared_data, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def python(exported):
+def python():
     """The model of the page, in Python."""
-    return load(exported, "onnx")
+    return load("stream", "onnx")
 
 
 @pytest.fixture(scope="session")
@@ -63,9 +63,9 @@ def assets(spoken, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def start(serve, exported, assets, dist):
-    """Start a server with its page; `models` are others than the toy."""
-    return lambda models=(): serve(models=models or (str(exported),), assets=str(assets))
+def start(serve, assets, dist):
+    """Start a server with its page, of the model that ships unless settings say otherwise."""
+    return lambda **changes: serve(**{"models": ("stream",), "assets": str(assets)} | changes)
 
 
 @pytest.fixture(scope="session")
@@ -103,5 +103,5 @@ def browse(browser):
 
 @pytest.fixture(scope="module")
 def visit(browse, address):
-    """Open the page of the toy model."""
+    """Open the page of the model that ships."""
     return partial(browse, address)

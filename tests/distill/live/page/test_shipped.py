@@ -9,7 +9,6 @@ import pytest
 import torch
 from PIL import Image
 
-from distill import load
 from distill.face.rigs import load_rig
 from distill.face.space import MotionSpace
 from distill.folder import SHIPPED as FOLDER
@@ -19,15 +18,10 @@ SHIPPED = "stream"
 
 
 @pytest.fixture(scope="module")
-def python():
-    return load(SHIPPED, "onnx")
-
-
-@pytest.fixture(scope="module")
-def page(browse, serve, assets, dist, tmp_path_factory):
+def page(browse, start, tmp_path_factory):
     """A page on which it was picked among two."""
     other = shutil.copytree(FOLDER / SHIPPED, tmp_path_factory.mktemp("models") / "other")
-    with serve(models=(str(other), SHIPPED), assets=str(assets)) as address:
+    with start(models=(str(other), SHIPPED)) as address:
         page = browse(address, permissions=["microphone"])
         with page.expect_response("**/model/stream.int8.onnx?model=stream"):
             page.get_by_label("Model").select_option(SHIPPED)

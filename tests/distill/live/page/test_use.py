@@ -78,9 +78,9 @@ def test_threads_are_used_where_the_page_is_isolated(visit):
     assert page.is_hidden("#notice")
 
 
-def test_the_ict_head_is_shown_where_it_is(browse, serve, exported, dist, shared_data, spoken):
+def test_the_ict_head_is_shown_where_it_is(browse, start, shared_data, spoken):
     path = shared_data / "ict_facekit" / "ict_face_lite.npz"
-    with serve(models=(str(exported),), rig_path=str(path)) as address:
+    with start(rig_path=str(path), assets=None) as address:
         page = browse(address)
         play(page, spoken)
         _, values = take(page)

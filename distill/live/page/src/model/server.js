@@ -5,7 +5,7 @@ import { Notice } from "../notice.js";
 import { SAMPLE_RATE, WindowGrid } from "./grid.js";
 
 const GONE = "The server is gone. Start it again, or switch to this device.";
-const FULL = 1013;
+const FULL = "All streams of the server are taken. Try again later, or switch to this device.";
 
 export class ServerModel {
   constructor(manifest) {
@@ -81,10 +81,11 @@ export class ServerModel {
         for (const samples of this.waiting.splice(0)) socket.send(samples);
         resolve();
       };
-      socket.onclose = ({ code }) => {
+      socket.onclose = async ({ code }) => {
         if (socket !== this.socket) return;
         if (code === 1000) return this.onend?.();
-        this._fail(new Notice(code === FULL ? "All streams of the server are taken." : GONE), reject);
+        const why = (await isFull()) ? FULL : GONE;
+        if (socket === this.socket) this._fail(new Notice(why), reject);
       };
     });
   }
@@ -123,4 +124,12 @@ export class ServerModel {
     while (this.sentAt.length > 1 && this.sentAt[0][0] < needed) this.sentAt.shift();
     return this.sentAt.length ? performance.now() - this.sentAt[0][1] : 0;
   }
+}
+
+/** Whether all streams are taken: a browser does not tell why a handshake was refused. */
+async function isFull() {
+  const answer = await fetch(address("readyz")).catch(() => null);
+  if (!answer) return false;
+  const { streams } = await answer.json();
+  return streams.open >= streams.most;
 }
