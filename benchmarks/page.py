@@ -27,7 +27,7 @@ from distill.storage import atomic_path, write_json
 MODULE, KIND = "benchmarks.page", "page"
 FLAGS = ("--no-sandbox", "--enable-unsafe-swiftshader", "--use-fake-device-for-media-stream")
 SIZE = {"width": 1280, "height": 800}
-WARM_UP_S, SECONDS, EVERY_MS, SHOTS = 6.0, 10.0, 500, 12
+WARM_UP_S, SECONDS, EVERY_MS, SHOTS = 6.0, 10.0, 500, 40
 RENDERER = """(() => { const gl = document.createElement("canvas").getContext("webgl2");
 return gl.getParameter(gl.getExtension("WEBGL_debug_renderer_info").UNMASKED_RENDERER_WEBGL) })()"""
 

@@ -20,16 +20,21 @@ SCRIPT = WITHOUT_TORCH.replace("('torch',", f"(*{FURTHER}, 'torch',")
 """Hides all that `deploy/requirements.txt` does not name."""
 
 
-@pytest.fixture(scope="module")
-def light():
-    """A server of an export, without torch; yields its address."""
+def started():
+    """Start a server of an export, without torch; returns its process and its address."""
     words = ["distill.live.__main__", "--model", "stream", "--port", "0", "--backend", "onnx"]
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, *words], stdout=subprocess.PIPE, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert process.stdout
-    yield process.stdout.readline().strip().removeprefix("http://").removesuffix("/")
+    return process, process.stdout.readline().strip().removeprefix("http://").removesuffix("/")
+
+
+@pytest.fixture(scope="module")
+def light():
+    process, address = started()
+    yield address
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) in (0, -signal.SIGTERM)
 
@@ -55,3 +60,13 @@ def test_a_taken_port_is_one_sentence(light):
     )
     assert done.returncode == 2 and done.stderr.startswith("error: cannot listen at")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_outlives_the_server_however_it_ends(end):
+    process, address = started()
+    assert post(f"http://{address}/v1/animate", files={"file": ("a.wav", wav())}, timeout=60)
+    process.send_signal(end)
+    assert process.stdout
+    assert process.stdout.read() == ""  # comes when the last process that could write is gone
+    process.wait(30)
