@@ -1,5 +1,6 @@
 """`python -m distill.live`: faces that move while people speak, over the network."""
 
+import signal
 import socket
 import sys
 import warnings
@@ -90,6 +91,7 @@ def serve(settings: Settings) -> None:
             stacklevel=2,
         )
     server, door = build_server(settings), listen(settings)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an exit that cleans up
     sys.stdout.write(f"{address(settings, door)}\n")
     sys.stdout.flush()
     server.run(sockets=[door])
