@@ -27,7 +27,7 @@ from distill.storage import atomic_path, write_json
 MODULE, KIND = "benchmarks.page", "page"
 FLAGS = ("--no-sandbox", "--enable-unsafe-swiftshader", "--use-fake-device-for-media-stream")
 SIZE = {"width": 1280, "height": 800}
-WARM_UP_S, SECONDS, EVERY_MS, SHOTS = 6.0, 10.0, 500, 40
+WARM_UP_S, EVERY_MS, SHOTS_PER_S = 6.0, 500, 4
 RENDERER = """(() => { const gl = document.createElement("canvas").getContext("webgl2");
 return gl.getParameter(gl.getExtension("WEBGL_debug_renderer_info").UNMASKED_RENDERER_WEBGL) })()"""
 
@@ -74,15 +74,17 @@ def served(model: str, assets: str) -> Iterator[str]:
         server.wait()
 
 
-def measure(page: Any, picture: Path) -> dict[str, Any]:
-    """Let a page listen; return what it reads over 10 s, and keep its best picture."""
+def measure(page: Any, seconds: float, picture: Path) -> dict[str, Any]:
+    """Let a page listen; return what it reads for some seconds, and keep its best picture."""
     page.get_by_role("button", name="Microphone").click()
     page.wait_for_timeout(1000 * WARM_UP_S)
     reads, shots = [], []
-    for _ in range(round(1000 * SECONDS / EVERY_MS)):
+    for _ in range(round(1000 * seconds / EVERY_MS)):
         page.wait_for_timeout(EVERY_MS)
         reads.append(page.evaluate("facedistill.figures"))
-    for _ in range(SHOTS):  # a picture takes a moment: the mouth must be open before and after
+    for _ in range(
+        round(SHOTS_PER_S * seconds)
+    ):  # a picture takes a moment: the mouth must be open before and after
         before, shot = page.evaluate("facedistill.gap"), page.screenshot()
         shots.append((min(before, page.evaluate("facedistill.gap")), shot))
     with atomic_path(picture) as path:
@@ -106,7 +108,7 @@ def measure_page(given: argparse.Namespace, words: Sequence[str]) -> dict[str, A
             page = chromium.new_page(viewport=SIZE, color_scheme="dark", permissions=["microphone"])
             page.goto(address)
             page.wait_for_selector("#microphone:enabled", timeout=120_000)
-            found = measure(page, given.json.with_suffix(".png"))
+            found = measure(page, given.seconds, given.json.with_suffix(".png"))
     return {"kind": KIND, **made, "model": given.checkpoint, **found}
 
 
@@ -123,10 +125,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
     parser.add_argument("--checkpoint", default="stream", help="streaming model with ONNX files")
+    parser.add_argument("--seconds", type=float, default=10.0, help="to read and to take pictures")
     parser.add_argument("--json", type=Path, default=FOLDER / "page.json", help="file to write")
 
     def work() -> None:
         given = parser.parse_args(words)
+        if given.seconds < 1:
+            raise UserError(f"--seconds {given.seconds:g} is below 1; a face needs time to move")
         value = measure_page(given, words)
         write_json(given.json, value)
         for table in page_tables(value):
