@@ -80,6 +80,7 @@ class StreamDenoiser(ConditionedDenoiser, BlockDenoiser):
         self.blocks = nn.ModuleList(
             ModulatedConvBlock(width, kernel, 0, expansion, self.persona_dim) for _ in range(blocks)
         )
+        self.history_flag.requires_grad_(False)  # it looks back through `past` instead
         self.past = nn.Sequential(
             nn.Linear(history_frames * self.motion_dim, width), nn.GELU(), nn.Linear(width, width)
         )

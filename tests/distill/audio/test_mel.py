@@ -38,7 +38,7 @@ def test_windows_are_centred_on_motion_frames_for_an_hour(fps):
     for frame in (0, 7, int(3600 * fps)):
         for part in range(4):
             exact = (frame + (2 * part + 1) / 8) * 16000 / exact_fps(fps)
-            assert abs(mel._centre(4 * frame + part) - exact) <= 0.5
+            assert abs(mel.grid.centre(4 * frame + part) - exact) <= 0.5
 
 
 def test_a_click_lights_the_windows_around_it():

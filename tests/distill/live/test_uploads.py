@@ -85,7 +85,7 @@ def test_a_glb_moves_as_long_as_the_sound(ask):
         (None, {"emotion": "hungry"}, 400, "unknown emotion"),
         (None, {"format": "exe"}, 422, "format"),
         (None, {"strength": "9"}, 422, "strength"),
-        (None, {"steps": "7"}, 400, "2 step"),
+        (None, {"steps": "7"}, 400, "1 step"),
         (None, {"model": "big"}, 400, "unknown model"),
     ],
 )

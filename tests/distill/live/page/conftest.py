@@ -74,9 +74,12 @@ def address(start):
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(spoken):
-    """Chromium whose microphone hears the speech, over and over."""
+    """Chromium whose microphone hears the speech, over and over.
+
+    Playwright keeps an event loop running as long: tests of other modules have their own.
+    """
     with open_browser(spoken) as opened:
         yield opened
 
