@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy, gelu, normalize
 
+from distill.layers.precision import full_precision
 from distill.training.rows import joined_rows
 from personalizer.losses import Temperature
 
@@ -36,6 +37,7 @@ class UpperFaceEncoder(nn.Module):
         return normalize(self.out(torch.cat([mean, (spread + 1e-6).sqrt()], dim=-1)), dim=-1)
 
 
+@full_precision
 def symmetric_info_nce(
     a: Float[Tensor, "B E"],
     b: Float[Tensor, "B E"],
@@ -47,7 +49,7 @@ def symmetric_info_nce(
     `L = (CE(S, diag) + CE(S^T, diag)) / 2` with `S = a b^T / tau`. Pairs of equal known label are
     no negatives of each other; a label below 0 is unknown and equals no other.
     """
-    similarity = a.float() @ b.float().T / tau
+    similarity = a @ b.T / tau
     target = torch.arange(len(a), device=a.device)
     if labels is not None:
         same = (labels[:, None] == labels[None, :]) & (labels[:, None] >= 0)
@@ -87,6 +89,7 @@ class PersonaEnhancer(nn.Module):
         self.student = nn.Linear(student_persona_dim, embed_dim)
         self.tau = Temperature(tau, low=0.03)
 
+    @full_precision
     def forward(
         self,
         persona_teacher: Float[Tensor, "B E"],

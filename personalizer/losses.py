@@ -8,6 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from distill.layers.precision import full_precision
+
 
 class Temperature(nn.Module):
     """A learnable temperature that cannot leave [low, high].
@@ -29,6 +31,7 @@ class Temperature(nn.Module):
         return self.low + (self.high - self.low) * torch.sigmoid(self.raw)
 
 
+@full_precision
 def sup_con(
     embeddings: Float[Tensor, "B E"], labels: Int[Tensor, " B"], tau: Float[Tensor, ""] | float
 ) -> Float[Tensor, ""]:
@@ -39,7 +42,7 @@ def sup_con(
     a positive are ignored; samples of unknown label are neither anchor, positive nor negative.
     Zero (with a gradient of zero) when no anchor is left.
     """
-    z = normalize(embeddings.float(), dim=-1)
+    z = normalize(embeddings, dim=-1)
     known = labels >= 0
     other = known[None, :] & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
     positive = (labels[:, None] == labels[None, :]) & other
@@ -51,6 +54,7 @@ def sup_con(
     return (per_anchor * anchor).sum() / anchor.sum().clamp(min=1.0)
 
 
+@full_precision
 def bank_info_nce(
     embeddings: Float[Tensor, "B E"],
     bank: Float[Tensor, "N E"],
@@ -62,7 +66,7 @@ def bank_info_nce(
     `L = mean_i -log( exp(cos(z_i, b_{y_i})/tau) / sum_n exp(cos(z_i, b_n)/tau) )`. Samples of
     unknown label are ignored; zero when none is left.
     """
-    logits = normalize(embeddings.float(), dim=-1) @ normalize(bank.float(), dim=-1).T / tau
+    logits = normalize(embeddings, dim=-1) @ normalize(bank, dim=-1).T / tau
     total = cross_entropy(logits, labels.long(), ignore_index=-1, reduction="sum")
     return total / (labels >= 0).sum().clamp(min=1)
 

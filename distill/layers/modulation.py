@@ -77,5 +77,6 @@ def modulate(x: Float[Tensor, "B F E"], shift: Tensor, scale: Tensor) -> Float[T
     One condition for the whole batch is taken into the normalization, which saves two passes.
     """
     if shift.shape[0] == 1:
-        return functional.layer_norm(x, x.shape[-1:], 1 + scale.flatten(), shift.flatten())
+        gain, bias = (1 + scale).flatten().to(x.dtype), shift.flatten().to(x.dtype)
+        return functional.layer_norm(x, x.shape[-1:], gain, bias)
     return functional.layer_norm(x, x.shape[-1:]) * (1 + scale) + shift

@@ -13,7 +13,7 @@ from distill.training.checkpoints import LAST, AtomicCheckpointIO, ResumableChec
 from distill.training.ema import ExponentialMovingAverage
 from distill.training.guards import NonFiniteGuard
 from distill.training.loggers import close_loggers
-from distill.training.precision import resolve_precision
+from distill.training.precision import precision_options
 from distill.training.progress import StageProgress
 from distill.training.progress_callback import ProgressCallback
 from distill.training.quiet import quiet_lightning
@@ -49,10 +49,11 @@ def trainer_options(
         "limit_val_batches": 1.0,
     } | dict(options)
     cuda = merged["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    chosen = precision_options(precision, cuda=cuda)
+    plugins = [*merged.pop("plugins", ()), *chosen.pop("plugins", ()), AtomicCheckpointIO()]
     return merged | {
         "max_steps": updates,
         "max_epochs": -1,
-        "precision": resolve_precision(precision, cuda=cuda),
         "gradient_clip_val": clip if clip > 0 else None,
         "default_root_dir": str(folder),
         "num_sanity_val_steps": 0,
@@ -61,7 +62,8 @@ def trainer_options(
         "enable_checkpointing": False,
         "use_distributed_sampler": False,
         "check_val_every_n_epoch": None,
-        "plugins": [*merged.get("plugins", ()), AtomicCheckpointIO()],
+        "plugins": plugins,
+        **chosen,
     }
 
 
@@ -97,7 +99,7 @@ def fit(
         seed: Decides all randomness inside training steps.
         ema: Attribute of the network to average; None for no average.
         ema_decay: Largest decay of the average.
-        precision: `auto`, `32-true`, `bf16-mixed` or `16-mixed`.
+        precision: One of `PRECISIONS`.
         clip: Largest gradient norm; 0 for no clipping.
         checkpoint_every_s: Seconds between checkpoints.
         checkpoint_every_updates: Updates between checkpoints, in addition.

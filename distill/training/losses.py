@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from distill.face.space import MotionSpace
+from distill.layers.precision import full_precision
 from distill.training.rows import over_processes
 from distill.training.world import world_size
 
@@ -92,6 +93,7 @@ class MotionLoss(nn.Module):
         still = self.space.rig.to_vertices(center[None], vertices)
         return max(float((moved - still).square().sum((0, 2)).mean()), 1e-6)
 
+    @full_precision
     def forward(
         self,
         predicted: Float[Tensor, "B F D"],
@@ -100,7 +102,6 @@ class MotionLoss(nn.Module):
         weight: Float[Tensor, " B"] | None = None,
     ) -> dict[str, Float[Tensor, ""]]:
         """Return the weighted terms that are on; their sum is the loss."""
-        predicted, target = predicted.float(), target.float()
         if self.space.mean.device != predicted.device:
             self._move(predicted.device)
         pairs = mask[:, 1:] & mask[:, :-1]

@@ -1,12 +1,16 @@
 """Where half precision helps."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
+from pytorch_lightning.plugins.precision import MixedPrecision, Precision
+from pytorch_lightning.utilities import GradClipAlgorithmType
+from torch.optim import Optimizer
 
 from distill.errors import UserError
 
-PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
+PRECISIONS = ("auto", "32-true", "bf16-mixed")
 
 
 def _cpu_multiplies_bf16() -> bool:
@@ -18,20 +22,41 @@ def _cpu_multiplies_bf16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def resolve_precision(name: str, *, cuda: bool | None = None) -> str:
-    """Return the Lightning precision for `name`; `auto` is bf16 autocast where it is faster.
+class ClippedBf16(MixedPrecision):
+    """bfloat16 autocast that clips gradients beside a fused optimizer.
+
+    Lightning refuses that because such an optimizer undoes the loss scale of float16 itself, after
+    the clipping; bfloat16 has no loss scale.
+    """
+
+    def __init__(self, device: str) -> None:
+        super().__init__("bf16-mixed", device)
+
+    def clip_gradients(
+        self,
+        optimizer: Optimizer,
+        clip_val: int | float = 0.0,
+        gradient_clip_algorithm: GradClipAlgorithmType = GradClipAlgorithmType.NORM,
+    ) -> None:
+        """Clip as in full precision."""
+        Precision.clip_gradients(self, optimizer, clip_val, gradient_clip_algorithm)
+
+
+def precision_options(name: str, *, cuda: bool) -> dict[str, Any]:
+    """Return the options of `pl.Trainer` for `name`; `auto` is bf16 autocast where it is faster.
 
     Args:
         name: One of `PRECISIONS`.
-        cuda: Whether training uses CUDA; asked of the machine when absent.
+        cuda: Whether training uses CUDA.
 
     Raises:
         UserError: The name is unknown.
     """
     if name not in PRECISIONS:
         raise UserError(f"precision {name!r} is unknown; choose one of {', '.join(PRECISIONS)}")
-    if name != "auto":
-        return name
-    if torch.cuda.is_available() if cuda is None else cuda:
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    return "bf16-mixed" if _cpu_multiplies_bf16() else "32-true"
+    if name == "auto":
+        has_bf16 = torch.cuda.is_bf16_supported() if cuda else _cpu_multiplies_bf16()
+        name = "bf16-mixed" if has_bf16 else "32-true"
+    if name == "32-true":
+        return {"precision": name}
+    return {"plugins": [ClippedBf16("cuda" if cuda else "cpu")]}

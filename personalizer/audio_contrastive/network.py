@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, normalize
 
 from distill.audio.mel import LogMel
+from distill.layers.precision import full_precision
 from distill.protocols import PersonaEmbedder
 from personalizer.audio_contrastive.features import FPS, FRAME_SAMPLES, Correlogram, Loudness
 
@@ -37,6 +38,7 @@ class AttentionHead(nn.Module):
         self.score = nn.Sequential(nn.Linear(width, 32), nn.Tanh(), nn.Linear(32, 1))
         self.out = nn.Sequential(nn.LayerNorm(2 * width), nn.Linear(2 * width, embed_dim))
 
+    @full_precision
     def forward(self, x: Float[Tensor, "B F C"], mask: Bool[Tensor, "B F"]) -> Float[Tensor, "B E"]:
         """Pool the frames of `mask` by weighted mean and deviation."""
         score = self.score(x).masked_fill(~mask.unsqueeze(-1), torch.finfo(x.dtype).min)

@@ -117,5 +117,12 @@ def test_a_still_or_empty_face_has_a_finite_gradient():
 def test_low_precision_inputs_give_a_finite_float32_loss():
     enhancer = _enhancer()
     with torch.autocast("cpu", torch.bfloat16):
-        loss = enhancer(*_inputs(), FRAMES)
+        loss = enhancer(*(x.bfloat16() for x in _inputs()), FRAMES)
     assert loss.dtype == torch.float32 and loss.isfinite()
+
+
+def test_autocast_does_not_change_the_loss():
+    enhancer, inputs = _enhancer(), _inputs()
+    exact = enhancer(*inputs, FRAMES)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(enhancer(*inputs, FRAMES), exact)

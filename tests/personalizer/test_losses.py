@@ -19,6 +19,14 @@ def test_sup_con_of_two_tight_classes_has_its_closed_form():
     assert loss.item() == pytest.approx(math.log(1 + 2 * math.exp(-2)), abs=1e-6)
 
 
+def test_autocast_changes_no_similarity():
+    z, bank, labels = torch.randn(6, 8), torch.randn(3, 8), torch.tensor([0, 0, 1, 1, 2, 2])
+    exact = sup_con(z, labels, 0.1), bank_info_nce(z, bank, labels, 0.1)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = sup_con(z, labels, 0.1), bank_info_nce(z, bank, labels, 0.1)
+    torch.testing.assert_close(found, exact, rtol=0, atol=0)
+
+
 def test_sup_con_averages_over_the_positives_outside_the_logarithm():
     angles = torch.tensor([0.0, 0.4, 1.1, 2.0], dtype=torch.float64)
     z = torch.stack([angles.cos(), angles.sin()], dim=1).float()

@@ -25,6 +25,12 @@ def test_experiment_runs(name, tmp_path, cache):
     assert (tmp_path / "run" / "report" / "results.json").is_file()
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_both_precisions_train_every_stage_on_any_machine(precision, tmp_path, cache):
+    finish(tmp_path / "run", cache, f"trainer.precision={precision}", *SHORT)
+    assert (tmp_path / "run" / "report" / "results.json").is_file()
+
+
 def test_real_recordings_on_the_ict_head(tmp_path, cache, shared_data):
     finish(
         tmp_path / "run",

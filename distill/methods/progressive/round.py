@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from distill.diffusion.sampling import ddim_step, predict_x0
 from distill.face.space import MotionSpace
+from distill.layers.precision import full_precision
 from distill.methods.history import HistoryMix, looking_back, mixed_motion
 from distill.methods.progressive.plan import Round
 from distill.methods.progressive.targets import one_step_target, two_step_target
@@ -105,6 +106,7 @@ def feature_projection(small: int, large: int) -> nn.Linear:
     return project
 
 
+@full_precision
 def feature_distance(
     small: Float[Tensor, "B F A"], large: Float[Tensor, "B F A"], mask: Bool[Tensor, "B F"]
 ) -> Float[Tensor, ""]:

@@ -77,7 +77,8 @@ def test_the_seed_changes_the_weights(tmp_path):
     assert not _equal(_train(tmp_path / "a", 4, seed=1), _train(tmp_path / "b", 4, seed=2))
 
 
-def test_gradients_are_clipped_to_the_given_norm(tmp_path):
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_gradients_are_clipped_to_the_given_norm(tmp_path, precision):
     norms = []
 
     class Norm(Toy):
@@ -89,7 +90,7 @@ def test_gradients_are_clipped_to_the_given_norm(tmp_path):
             used = [p.grad for p in self.parameters() if p.grad is not None]
             norms.append((_norm(self.raw), _norm(used)))
 
-    fit(Norm(3), toy_data(), folder=tmp_path, updates=3, clip=0.01)
+    fit(Norm(3), toy_data(), folder=tmp_path, updates=3, clip=0.01, precision=precision)
     assert all(raw > 0.02 and used == pytest.approx(0.01, rel=1e-3) for raw, used in norms)
 
 

@@ -1,6 +1,7 @@
 import torch
 
 from distill.face.names import ARKIT_CHANNELS
+from distill.methods.progressive.round import feature_distance
 from distill.training.denoising import DenoisingTraining, drop_conditions, noised
 from distill.training.losses import SEAL_MM, LossWeights, MotionLoss, masked_mean
 from distill.types import Conditions
@@ -18,6 +19,15 @@ def test_equal_motion_costs_nothing_and_terms_can_be_switched_off():
         "x0",
         "lips",
     }
+
+
+def test_autocast_changes_no_loss():
+    loss, mask = MotionLoss(toy_space(), LossWeights(posture=1.0)), torch.ones(2, 6, dtype=bool)
+    x, y = torch.randn(2, 6, 55), torch.randn(2, 6, 55)
+    exact = loss(x, y, mask), feature_distance(x, y, mask)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close((loss(x, y, mask), feature_distance(x, y, mask)), exact)
+        assert feature_distance(x.bfloat16(), y.bfloat16(), mask).dtype == torch.float32
 
 
 def test_a_face_at_the_mean_scores_about_one_in_vertex_terms():
