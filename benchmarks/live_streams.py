@@ -4,8 +4,10 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
+import soxr
 
 from benchmarks.speed import speech_like_audio
+from distill.audio.grid import WindowGrid
 from distill.stream import MotionStream, advance_together
 from distill.talker import Talker
 from distill.units import SAMPLE_RATE_HZ
@@ -14,21 +16,22 @@ CHUNK_S, WARM_UP_S, SPEECH_S = 0.02, 1.0, 4.0
 CHUNK = round(CHUNK_S * SAMPLE_RATE_HZ)
 
 
-def measure_alone(talker: Talker, seconds: float) -> dict[str, float]:
+def measure_alone(talker: Talker, seconds: float, rate_hz: int) -> dict[str, float]:
     """Push speech in chunks of 20 ms; return delays in ms, the compute of a frame apart."""
-    stream = talker.stream()
-    audio = speech_like_audio(seconds + WARM_UP_S)
+    stream, chunk = talker.stream(), round(CHUNK_S * rate_hz)
+    audio = soxr.resample(speech_like_audio(seconds + WARM_UP_S), SAMPLE_RATE_HZ, rate_hz)
     spent, costs_ms, first_ms = 0.0, [], 0.0
-    for start in range(0, len(audio) - CHUNK + 1, CHUNK):
+    for start in range(0, len(audio) - chunk + 1, chunk):
         before = time.perf_counter()
-        frames = stream.push(audio[start : start + CHUNK])
+        frames = stream.push(audio[start : start + chunk], rate_hz)
         spent += 1000 * (time.perf_counter() - before)
         if len(frames.values):
-            first_ms = first_ms or 1000 * (start + CHUNK) / SAMPLE_RATE_HZ
+            first_ms = first_ms or 1000 * (start + chunk) / rate_hz
             costs_ms += [(start, spent / len(frames.values))] * len(frames.values)
             spent = 0.0
-    warm = np.array([cost for start, cost in costs_ms if start >= WARM_UP_S * SAMPLE_RATE_HZ])
+    warm = np.array([cost for start, cost in costs_ms if start >= WARM_UP_S * rate_hz])
     return {
+        "rate_hz": rate_hz,
         "algorithmic_ms": 1000 * stream.delay_s,
         "latency_frames": stream.latency_frames,
         "compute_p50_ms": float(np.percentile(warm, 50)),
@@ -53,8 +56,10 @@ class Crowd:
         self.streams: list[MotionStream] = [
             talker.stream(persona=voices[i % len(voices)], seed=i) for i in range(streams)
         ]
+        self.shape = self.streams[0].engine.stream
+        self.grid = WindowGrid(talker.fps, self.shape.per_frame)
         self.phases_s = CHUNK_S * (np.arange(streams) + 0.5) / streams
-        self.heard = np.zeros(streams, int)
+        self.heard, self.blocks = np.zeros(streams, int), np.zeros(streams, int)
         self.audio = speech_like_audio(SPEECH_S)
 
     def hear(self, now_s: float) -> None:
@@ -66,42 +71,60 @@ class Crowd:
                 self.streams[i].hear(self.audio[at : at + CHUNK])
             self.heard[i] = due[i]
 
-    def advance(self) -> list[int]:
-        """Compute a block of every stream that has heard enough, in one call; return which."""
-        taken = [(i, work) for i, s in enumerate(self.streams) if (work := s.take()) is not None]
-        if taken:
-            answers = advance_together(self.streams[0].engine, [work for _, work in taken])
-            for (i, _), answer in zip(taken, answers, strict=True):
-                self.streams[i].give(*answer)
-        return [i for i, _ in taken]
+    def due_s(self, i: int) -> float:
+        """When the chunk that completes the next block of a stream is there."""
+        first = min(self.shape.shift_frames, 0) + self.blocks[i] * self.shape.block_frames
+        samples = self.grid.end(int(first) + self.shape.block_frames - 1)
+        return float(self.phases_s[i] + CHUNK_S * max(-(-samples // CHUNK), 1))
 
-    def arrived_s(self, i: int) -> float:
-        """When the last chunk that a stream has heard was there."""
-        return float(self.phases_s[i] + CHUNK_S * self.heard[i])
+    def advance(self) -> list[float]:
+        """Compute a block of every stream that has heard enough, in one call.
+
+        Returns when each of them was due.
+        """
+        taken = [(i, work) for i, s in enumerate(self.streams) if (work := s.take()) is not None]
+        if not taken:
+            return []
+        due_s = [self.due_s(i) for i, _ in taken]
+        answers = advance_together(self.streams[0].engine, [work for _, work in taken])
+        for (i, _), answer in zip(taken, answers, strict=True):
+            self.streams[i].give(*answer)
+            self.blocks[i] += 1
+        return due_s
+
+    def overdue(self, now_s: float) -> list[float]:
+        """Return when blocks were due that are not computed by now."""
+        late = []
+        for i in range(len(self.streams)):
+            while (due_s := self.due_s(i)) < now_s:
+                late.append(due_s)
+                self.blocks[i] += 1
+        return late
 
 
 def measure_crowd(
     talker: Talker, streams: int, seconds: float, start_at: float
 ) -> dict[str, Sequence[float] | float]:
-    """Run streams in real time from a moment on (`time.time`); return how late each frame was.
+    """Run streams in real time from a moment on (`time.time`); return how late each block was.
 
-    A frame is late by the time from the arrival of the chunk that completes it to the frame.
+    A block is late by the time from the arrival of the chunk that completes it to its frames; one
+    that is still missing at the end by the time until then.
     """
     crowd = Crowd(talker, streams)
     crowd.hear(WARM_UP_S)
     while crowd.advance():
         pass
-    late_ms, busy_s = [], 0.0
+    late_ms, busy_s, end = [], 0.0, WARM_UP_S + seconds
     began = time.perf_counter() + start_at - time.time() - WARM_UP_S
-    while (now := time.perf_counter() - began) < WARM_UP_S + seconds:
+    while (now := time.perf_counter() - began) < end:
         crowd.hear(now)
-        arrived = [crowd.arrived_s(i) for i in range(streams)]
-        who = crowd.advance()
+        due_s = crowd.advance()
         done = time.perf_counter() - began
-        if who:
+        if due_s:
             busy_s += done - max(now, WARM_UP_S)
-            late_ms += [1000 * (done - arrived[i]) for i in who]
+            late_ms += [1000 * (done - due) for due in due_s]
         else:
-            coming = min(crowd.arrived_s(i) + CHUNK_S for i in range(streams))
-            time.sleep(max(coming - done, 0.0))
+            time.sleep(max(min(map(crowd.due_s, range(streams))) - done, 0.0))
+    now = time.perf_counter() - began
+    late_ms += [1000 * (now - due) for due in crowd.overdue(now)]
     return {"late_ms": late_ms, "busy": busy_s / seconds}

@@ -24,26 +24,26 @@ def checks(results: Results) -> list[Check]:
 
 def _teacher(results: Results) -> list[Check]:
     return [
-        _at_most(
+        at_most(
             "teacher lve / neutral lve <= 0.35",
             _ratio(results, "lve", TEACHER, "neutral"),
             0.35,
         ),
-        _below("teacher lve / mean lve < 1", _ratio(results, "lve", TEACHER, "mean"), 1.0),
+        below("teacher lve / mean lve < 1", _ratio(results, "lve", TEACHER, "mean"), 1.0),
     ]
 
 
 def _student(results: Results) -> list[Check]:
     found = [
-        _at_most(f"{STUDENT} lve / {TEACHER} lve <= 1.10", results.ratios.get("lve_ratio"), 1.1),
-        _at_most(f"{STUDENT} eve / {TEACHER} eve <= 1.10", results.ratios.get("eve_ratio"), 1.1),
-        _at_least(f"{STUDENT} closure >= 0.8", _mean(results, "closure", STUDENT), 0.8),
+        at_most(f"{STUDENT} lve / {TEACHER} lve <= 1.10", results.ratios.get("lve_ratio"), 1.1),
+        at_most(f"{STUDENT} eve / {TEACHER} eve <= 1.10", results.ratios.get("eve_ratio"), 1.1),
+        at_least(f"{STUDENT} closure >= 0.8", _mean(results, "closure", STUDENT), 0.8),
     ]
     for kind in ("identity", "emotion"):
         value = _ratio(results, f"persona_top1_{kind}", STUDENT, TEACHER)
-        found.append(_at_least(f"{STUDENT} persona_top1_{kind} / {TEACHER} >= 0.9", value, 0.9))
+        found.append(at_least(f"{STUDENT} persona_top1_{kind} / {TEACHER} >= 0.9", value, 0.9))
     value = _ratio(results, "diversity", "student-4", TEACHER)
-    found.append(_at_least(f"student-4 diversity / {TEACHER} >= 0.5", value, 0.5))
+    found.append(at_least(f"student-4 diversity / {TEACHER} >= 0.5", value, 0.5))
     return found
 
 
@@ -51,22 +51,22 @@ def _baseline(results: Results) -> list[Check]:
     beaten = _ratio(results, "fdd_abs", STUDENT, "regression")
     gain = _difference(results, "diversity", STUDENT, "regression")
     return [
-        _at_most(
+        at_most(
             f"{STUDENT} lve / regression lve <= 1.05",
             _ratio(results, "lve", STUDENT, "regression"),
             1.05,
         ),
-        _below(f"{STUDENT} fdd_abs / regression fdd_abs < 1", beaten, 1.0),
-        _above(f"{STUDENT} diversity - regression diversity > 0", gain, 0.0),
+        below(f"{STUDENT} fdd_abs / regression fdd_abs < 1", beaten, 1.0),
+        above(f"{STUDENT} diversity - regression diversity > 0", gain, 0.0),
     ]
 
 
 def _cost(results: Results) -> list[Check]:
     ratios = results.ratios
     return [
-        _at_least("speedup, 1 thread >= 30", ratios.get("speedup_1t"), 30.0),
-        _at_least("speedup, 2 threads >= 30", ratios.get("speedup_2t"), 30.0),
-        _at_least("storage reduction >= 0.90", ratios.get("storage_reduction"), 0.9),
+        at_least("speedup, 1 thread >= 30", ratios.get("speedup_1t"), 30.0),
+        at_least("speedup, 2 threads >= 30", ratios.get("speedup_2t"), 30.0),
+        at_least("storage reduction >= 0.90", ratios.get("storage_reduction"), 0.9),
     ]
 
 
@@ -84,14 +84,14 @@ def compressed_checks(results: Results) -> list[Check]:
     cold_s = small.speed.cold_s if small.speed else None
     lve, eve = (_over(mean_of(small, m), mean_of(teacher, m)) for m in ("lve", "eve"))
     return [
-        _at_least("int8: speedup over the teacher, 1 thread >= 100", faster, 100.0),
-        _at_least("int8: real-time factor, 1 thread >= 200", times[1] and times[1].rtf, 200.0),
-        _at_least("int8: storage reduction >= 0.97", 1 - small.bytes / teacher.bytes, 0.97),
-        _at_most("int8: lve / teacher lve <= 1.05", lve, 1.05),
-        _at_most("int8: eve / teacher eve <= 1", eve, 1.0),
-        _below("int8: first file of a new process, s < 1.5", cold_s, 1.5),
-        _below("int8: MB < 2", small.bytes / 1e6, 2.0),
-        _below(f"{STUDENT}: MB < 6", full and full.bytes / 1e6, 6.0),
+        at_least("int8: speedup over the teacher, 1 thread >= 100", faster, 100.0),
+        at_least("int8: real-time factor, 1 thread >= 200", times[1] and times[1].rtf, 200.0),
+        at_least("int8: storage reduction >= 0.97", 1 - small.bytes / teacher.bytes, 0.97),
+        at_most("int8: lve / teacher lve <= 1.05", lve, 1.05),
+        at_most("int8: eve / teacher eve <= 1", eve, 1.0),
+        below("int8: first file of a new process, s < 1.5", cold_s, 1.5),
+        below("int8: MB < 2", small.bytes / 1e6, 2.0),
+        below(f"{STUDENT}: MB < 6", full and full.bytes / 1e6, 6.0),
     ]
 
 
@@ -112,17 +112,21 @@ def _difference(results: Results, metric: str, first: str, second: str) -> float
     return None if a is None or b is None else a - b
 
 
-def _at_most(target: str, value: float | None, limit: float) -> Check:
+def at_most(target: str, value: float | None, limit: float) -> Check:
+    """Ask that a value is at most a limit."""
     return Check(target=target, reached=None if value is None else value <= limit, value=value)
 
 
-def _at_least(target: str, value: float | None, limit: float) -> Check:
+def at_least(target: str, value: float | None, limit: float) -> Check:
+    """Ask that a value is at least a limit."""
     return Check(target=target, reached=None if value is None else value >= limit, value=value)
 
 
-def _below(target: str, value: float | None, limit: float) -> Check:
+def below(target: str, value: float | None, limit: float) -> Check:
+    """Ask that a value is below a limit."""
     return Check(target=target, reached=None if value is None else value < limit, value=value)
 
 
-def _above(target: str, value: float | None, limit: float) -> Check:
+def above(target: str, value: float | None, limit: float) -> Check:
+    """Ask that a value is above a limit."""
     return Check(target=target, reached=None if value is None else value > limit, value=value)

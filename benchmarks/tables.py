@@ -32,12 +32,12 @@ def all_tables(results: Results) -> list[Table]:
 
 def reach_table(results: Results) -> Table:
     """Compare with the targets of the default command."""
-    return _checked("Reach (test split)", checks(results))
+    return checked("Reach (test split)", checks(results))
 
 
 def compressed_table(results: Results) -> Table:
     """Compare the student's int8 form with its targets."""
-    return _checked("The student that ships, int8 (test split)", compressed_checks(results))
+    return checked("The student that ships, int8 (test split)", compressed_checks(results))
 
 
 def quality_tables(results: Results, split: str) -> list[Table]:
@@ -147,7 +147,8 @@ def _quality(
     return Table(title=title, head=head, body=tuple(body))
 
 
-def _checked(title: str, found: Sequence[Check]) -> Table:
+def checked(title: str, found: Sequence[Check]) -> Table:
+    """Return targets and whether they are reached."""
     words = {True: "yes", False: "no", None: "not measured"}
     body = [(c.target, words[c.reached], number(c.value)) for c in found]
     return Table(title=title, head=("target", "reached", "value"), body=tuple(body))

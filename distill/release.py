@@ -5,7 +5,6 @@ the lip error that the model has on them, so that anyone can see that it still d
 """
 
 import argparse
-import json
 import shutil
 import sys
 import tempfile
@@ -19,8 +18,7 @@ from distill.command import guarded
 from distill.errors import UserError
 from distill.folder import CARD, CONFIG, DEFAULT_MODEL, SHIPPED, WEIGHTS, file_digest, read_config
 
-SUMS, CHECK = "SHA256SUMS", "check.safetensors"
-CHECK_CLIPS, CHECK_SEEDS = 6, (0, 1, 2)
+SUMS, CHECK_CLIPS = "SHA256SUMS", 6
 MOST_BYTES = 15_000_000
 USE = "## Use and limits"
 REAL_FIGURES = {
@@ -58,6 +56,7 @@ def release(run: Path, into: Path, name: str, data: Path) -> Path:
     """
     from benchmarks.collect import command_of
     from distill.compress import INT8
+    from distill.compress.check import write_check
     from distill.compress.write import export
     from distill.export import trial_clips
     from distill.pipeline.build import build_rig
@@ -120,51 +119,12 @@ def compressed(parity: Mapping[str, Any]) -> str:
     return "\n".join([*lines, ""])
 
 
-def write_check(folder: Path, clips: Sequence[Any]) -> dict[str, dict[str, float]]:
-    """Keep clips beside a model, with its lip error on them by backend, and return those errors."""
-    from safetensors.numpy import save_file
-
-    arrays: dict[str, np.ndarray] = {}
-    for index, clip in enumerate(clips):
-        arrays[f"audio.{index}"] = np.round(clip.audio * 32767).clip(-32768, 32767).astype(np.int16)
-        arrays[f"motion.{index}"] = clip.motion.astype(np.float32)
-    save_file(arrays, folder / CHECK)
-    found = {backend: measure_check(folder, backend) for backend in ("torch", "onnx")}
-    save_file(arrays, folder / CHECK, metadata={"lve": json.dumps(found)})
-    return found
-
-
-def read_check(folder: Path) -> dict[str, dict[str, float]]:
-    """Return the lip errors that a model was shipped with, by backend."""
-    from safetensors import safe_open
-
-    with safe_open(str(folder / CHECK), framework="np") as file:
-        return json.loads(file.metadata()["lve"])
-
-
-def measure_check(folder: Path, backend: str) -> dict[str, float]:
-    """Return mean and spread over seeds of the squared lip vertex error on a model's own clips."""
-    from safetensors.numpy import load_file
-
-    from distill.compress.parity import LipError
-    from distill.talker import load
-
-    arrays, talker = load_file(folder / CHECK), load(folder, backend)
-    clips = range(len(arrays) // 2)
-    audios = [arrays[f"audio.{i}"].astype(np.float32) / 32767 for i in clips]
-    motions, lips = [arrays[f"motion.{i}"] for i in clips], LipError(talker)
-    errors = [
-        lips([talker.generate(a, seed=s).values for a in audios], motions) for s in CHECK_SEEDS
-    ]
-    return {"mean": float(np.mean(errors)), "std": float(np.std(errors, ddof=1))}
-
-
 def check_section(found: Mapping[str, Mapping[str, float]], unit: str) -> str:
     """Return the card's section on the clips that lie beside the model."""
     errors = [
         f"* {b}: LVE {v['mean']:.4g} {unit}^2, spread {v['std']:.2g}" for b, v in found.items()
     ]
-    head = f"{CHECK_CLIPS} test clips lie beside the model in `{CHECK}`; on them:"
+    head = f"{CHECK_CLIPS} test clips lie beside the model in `check.safetensors`; on them:"
     return "\n".join(["## Check", head, "", *errors, ""])
 
 

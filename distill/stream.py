@@ -21,13 +21,14 @@ async def talk(voice, show):
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from distill.audio.decode import LARGEST_SAMPLE
 from distill.audio.frames import frames_for
 from distill.audio.grid import FFT_SAMPLES, HALF_WINDOW_SAMPLES, WindowGrid
+from distill.audio.resampler import StreamResampler
 from distill.engines.engine import StreamingEngine, StreamState
 from distill.errors import UserError
 from distill.noise import seeded_noise
@@ -216,7 +217,7 @@ class MotionStream:
     seed: int = 0
     level: float = 1.0
     rotations: Sequence[int] | None = None
-    _resampler: Any = field(default=None, init=False)
+    _resampler: StreamResampler | None = field(default=None, init=False)
     _rate_hz: int = field(default=0, init=False)
     _whole: int | None = field(default=None, init=False)
     _bounds: tuple[np.ndarray, np.ndarray] | None = field(default=None, init=False)
@@ -233,10 +234,15 @@ class MotionStream:
 
     @property
     def delay_s(self) -> float:
-        """Sound after a frame's time that must be heard before the frame can be made."""
+        """Sound after a frame's time that must be heard before the frame can be made.
+
+        Before the first sound, that of sound at 16 kHz; other rates wait for the resampler too.
+        """
         shape = self.engine.stream
         waits = WindowGrid(self.fps, shape.per_frame).reach_s()
-        return max((shape.shift_frames + shape.block_frames - 1) / self.fps + waits, 0.0)
+        resampler = 0.0 if self._resampler is None else self._resampler.delay_s
+        ahead = (shape.shift_frames + shape.block_frames - 1) / self.fps
+        return max(ahead + waits + resampler, 0.0)
 
     @property
     def latency_frames(self) -> int:
@@ -250,6 +256,26 @@ class MotionStream:
             motion_dim=self.motion_dim,
         )  # fmt: skip
         self._resampler, self._rate_hz, self._whole = None, 0, None
+
+    def tune(self, sample_rate: int) -> None:
+        """Say the rate of the sound to come; `push` does so too.
+
+        Raises:
+            UserError: It changed or cannot be used.
+        """
+        if not RATES_HZ[0] <= sample_rate <= RATES_HZ[1]:
+            raise UserError(
+                f"sample_rate={sample_rate} is outside {RATES_HZ[0]} to {RATES_HZ[1]}; "
+                "pass the rate of the samples in Hz"
+            )
+        if self._rate_hz and sample_rate != self._rate_hz:
+            raise UserError(
+                f"sample_rate={sample_rate} after {self._rate_hz}: a stream has one rate; "
+                "call reset() or open another stream"
+            )
+        if not self._rate_hz and sample_rate != SAMPLE_RATE_HZ:
+            self._resampler = StreamResampler(sample_rate)
+        self._rate_hz = sample_rate
 
     def push(self, pcm: Float[np.ndarray, "..."], sample_rate: int = SAMPLE_RATE_HZ) -> Frames:
         """Hear a piece of mono audio of any length in [-1, 1]; return the frames it completes.
@@ -276,18 +302,17 @@ class MotionStream:
         Raises:
             UserError: The audio is not mono and finite, or its rate changed or cannot be used.
         """
-        pcm = np.asarray(pcm, np.float32)
-        if pcm.ndim != 1 or not np.isfinite(pcm).all():
-            raise UserError(
-                f"a stream takes finite mono samples (N,), not shape {pcm.shape}; mix channels down"
-            )
-        self._feed.hear(self._at_16_khz(pcm, sample_rate, last=False))
+        pcm = checked(pcm)
+        self.tune(sample_rate)
+        self._feed.hear(pcm if self._resampler is None else self._resampler.push(pcm))
 
     def finish(self) -> None:
         """End the sound: `take` then gives the blocks of all frames held back."""
         feed, shape = self._feed, self.engine.stream
+        if self._whole is not None:
+            return
         if self._resampler is not None:
-            feed.hear(self._at_16_khz(np.zeros(0, np.float32), self._rate_hz, last=True))
+            feed.hear(self._resampler.finish())
         self._whole = frames_for(feed.heard, self.fps) if feed.heard else 0
         end = feed.grid.end(self._whole + shape.shift_frames + shape.block_frames)
         feed.hear(np.zeros(max(end - feed.heard, 0), np.float32))
@@ -318,22 +343,18 @@ class MotionStream:
             times_s=np.concatenate([frames.times_s for frames in made]),
         )
 
-    def _at_16_khz(self, pcm: np.ndarray, rate_hz: int, *, last: bool) -> np.ndarray:
-        if not RATES_HZ[0] <= rate_hz <= RATES_HZ[1]:
-            raise UserError(
-                f"sample_rate={rate_hz} is outside {RATES_HZ[0]} to {RATES_HZ[1]}; "
-                "pass the rate of the samples in Hz"
-            )
-        if self._rate_hz and rate_hz != self._rate_hz:
-            raise UserError(
-                f"sample_rate={rate_hz} after {self._rate_hz}: a stream has one rate; "
-                "call reset() or open another stream"
-            )
-        self._rate_hz = rate_hz
-        if rate_hz == SAMPLE_RATE_HZ:
-            return pcm
-        if self._resampler is None:
-            import soxr
 
-            self._resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32")
-        return self._resampler.resample_chunk(pcm, last=last)
+def checked(pcm: Float[np.ndarray, "..."]) -> Float[np.ndarray, " N"]:
+    """Return mono samples as float32.
+
+    Raises:
+        UserError: They are not mono, are integers, or no sound.
+    """
+    pcm = np.asarray(pcm)
+    if pcm.ndim != 1:
+        raise UserError(f"a stream takes mono samples (N,), not shape {pcm.shape}; mix them down")
+    if len(pcm) and not np.issubdtype(pcm.dtype, np.floating):
+        raise UserError(f"a stream takes floats in [-1, 1], not {pcm.dtype}; divide by its range")
+    if not (np.abs(pcm) <= LARGEST_SAMPLE).all():
+        raise UserError("the sound holds values that are no sound; send finite samples in [-1, 1]")
+    return pcm.astype(np.float32, copy=False)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from distill import load
+from distill.compress.check import measure_check, read_check
 from distill.errors import UserError
-from distill.release import MOST_BYTES, SUMS, measure_check, read_check, release
+from distill.release import MOST_BYTES, SUMS, release
 from tests.distill.test_talker import speech
 
 

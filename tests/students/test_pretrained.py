@@ -10,9 +10,10 @@ import pytest
 import soundfile
 
 from distill import load
+from distill.compress.check import measure_check, read_check
 from distill.errors import UserError
 from distill.folder import CARD, CONFIG, DEFAULT_MODEL, SHIPPED, WEIGHTS, shipped_models
-from distill.release import SUMS, measure_check, read_check
+from distill.release import SUMS
 from tests.distill.test_talker import speech
 
 MODELS = shipped_models()
