@@ -112,14 +112,15 @@ class Feed:
 
     def give(self, motion: Float[np.ndarray, "1 K D"], state: StreamState) -> np.ndarray:
         """Take the answer to the block that was taken; returns its frames (N D), N <= K."""
-        early = min(max(-self.frame, 0), self.shape.block_frames)
-        self._expect(self.hearing + self.shape.block_frames)
+        size = self.shape.block_frames
+        early = min(max(-self.frame, 0), size)
+        self._expect(self.hearing + size)
         self._forget(self._firsts[0])
+        history = state["history"].copy()
+        history[:, -size:] *= np.float32(self.shape.history_keep)
         if early:  # motion of frames before the first was never shown: nothing to look back at
-            history = state["history"].copy()
-            history[:, : max(history.shape[1] - self.shape.block_frames + early, 0)] = 0.0
-            state = {**state, "history": history}
-        self.state = state
+            history[:, : max(history.shape[1] - size + early, 0)] = 0.0
+        self.state = {**state, "history": history}
         return motion[0, early:]
 
     def _expect(self, hearing: int) -> None:

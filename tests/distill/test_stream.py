@@ -7,7 +7,7 @@ from distill.audio.grid import HALF_WINDOW_SAMPLES, WindowGrid
 from distill.engines.eager import EagerStreamEngine
 from distill.engines.engine import StreamingEngine, StreamShape
 from distill.errors import UserError
-from distill.stream import MotionStream, generate
+from distill.stream import MotionStream, advance_together, generate
 from students.stream import build
 
 D, E, FPS = 7, 6, 30.0
@@ -95,6 +95,19 @@ def test_memory_and_state_do_not_grow(engine, audio):
         stream.push(audio)
     assert {name: value.shape for name, value in stream._feed.state.items()} == sizes
     assert len(stream._feed._kept) < 4000
+
+
+def test_what_was_made_is_looked_back_at_smaller_once(engine, audio):
+    stream, size = open_stream(engine), engine.stream.block_frames
+    stream.hear(audio)
+    for _ in range(6):  # past the frames that are made before the first
+        work = stream.take()
+        ((motion, state),) = advance_together(engine, [work])
+        stream.give(motion, state)
+    kept, keep = stream._feed.state["history"], np.float32(engine.stream.history_keep)
+    assert keep < 1
+    np.testing.assert_array_equal(kept[:, -size:], state["history"][:, -size:] * keep)
+    np.testing.assert_array_equal(kept[:, :-size], state["history"][:, :-size])
 
 
 SLOW_FPS = 3.7

@@ -7,7 +7,7 @@ const EDGE = FFT_SAMPLES / 2 - HALF_WINDOW;
 
 export class Feed {
   /**
-   * @param shape {block_frames, shift_frames, per_frame, memory: {name: {shape, fill}}}
+   * @param shape {block_frames, shift_frames, per_frame, history_keep, memory: {name: {shape, fill}}}
    * @param options {seed, level, fps, channels}
    */
   constructor(shape, { seed, level, fps, channels }) {
@@ -53,9 +53,12 @@ export class Feed {
     const { block_frames: size } = this.shape;
     const early = Math.min(Math.max(-this.frame, 0), size);
     this.hearing += size;
+    const [frames] = this.shape.memory.history.shape;
+    const fresh = Math.max(frames - size, 0) * this.channels;
+    const keep = Math.fround(this.shape.history_keep);
+    for (let i = fresh; i < state.history.length; i++) state.history[i] *= keep;
     if (early) {
       // Motion of frames before the first was never shown: nothing to look back at.
-      const [frames] = this.shape.memory.history.shape;
       state.history.fill(0, 0, Math.max(frames - size + early, 0) * this.channels);
     }
     this.state = state;
