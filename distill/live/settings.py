@@ -63,6 +63,11 @@ class Settings:
             raise UserError(f"--port {self.port} is not between 0 and 65535")
         if self.backend not in (None, *BACKENDS):
             raise UserError(f"--backend {self.backend} is unknown; use {' or '.join(BACKENDS)}")
+        if self.token == "":
+            raise UserError(
+                f"--token (or {TOKEN_VARIABLE}) is empty, which keeps nobody out; set a secret, or "
+                "leave it out to let everybody in"
+            )
         for origin in self.origins:
             if not origin.startswith(("http://", "https://")) or origin.endswith("/"):
                 raise UserError(
@@ -108,7 +113,7 @@ def fill(values: Mapping[str, Any]) -> Settings:
         UserError: A value is outside its range.
         TypeError: A name is unknown.
     """
-    given = {"token": os.environ.get(TOKEN_VARIABLE) or None, **values}
+    given = {"token": os.environ.get(TOKEN_VARIABLE), **values}
     given |= {name: tuple(given[name]) for name in MANY if name in given}
     return Settings(**given)
 

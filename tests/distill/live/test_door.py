@@ -144,3 +144,7 @@ def test_a_server_is_ready_from_its_start_to_its_end(streaming, tmp_path, monkey
         assert client.get("/readyz").json()["ready"] is True
         assert "npm --prefix" in client.get("/").text
     assert client.get("/readyz").status_code == 503
+    monkeypatch.setenv("FACEDISTILL_TOKEN", "")
+    with pytest.raises(UserError, match="FACEDISTILL_TOKEN"):
+        read([])
+        ({"token": ""}, "--token"),
