@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -47,6 +48,10 @@ def build_app(settings: Settings) -> FastAPI:
     )  # fmt: skip
     app.state.live = live
     app.add_middleware(Guard, settings=settings, metrics=live.metrics)
+    app.add_middleware(
+        CORSMiddleware, allow_origins=settings.origins, allow_methods=("GET", "POST"),
+        allow_headers=("Authorization",), expose_headers=("Content-Disposition", "Retry-After"),
+    )  # fmt: skip
     app.add_exception_handler(UserError, _user_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(413, _too_large)

@@ -38,12 +38,12 @@ class Settings:
     port: int = _setting(8000, "port to listen at; 0 takes a free one")
     token: str | None = _setting(None, f"secret that clients send; better set {TOKEN_VARIABLE}")
     origins: tuple[str, ...] = _setting(
-        (), "further origin of pages that may connect, such as https://face.example; repeatable"
+        (), "origin of further pages that may connect and read: https://face.example; repeatable"
     )
     streams: int = _setting(64, "streams at once; more are told to come back")
     message_bytes: int = _setting(256 * 1024, "largest message of a stream")
     stream_s: float = _setting(3600.0, "longest sound of one stream")
-    header_s: float = _setting(10.0, "wait for a stream's header")
+    header_s: float = _setting(10.0, "wait for the head of a request, and for a stream's header")
     idle_s: float = _setting(30.0, "wait for a stream's next sound")
     slow_s: float = _setting(5.0, "wait for a client that does not read its frames")
     send_bytes: int = _setting(256 * 1024, "frames held back for a slow client")
