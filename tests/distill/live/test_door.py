@@ -50,9 +50,9 @@ def test_a_token_opens_streams_and_uploads(locked):
 
 def test_a_prefix_of_the_paths_opens_no_door(streaming):
     locked = app.build_app(Settings(models=(str(streaming),), token="s3cret"))
-    client = TestClient(locked, base_url="http://localhost", root_path="/face")
-    assert client.get("/face/healthz").status_code == 200
-    assert client.get("/face/metrics").status_code == 401
+    with TestClient(locked, base_url="http://localhost", root_path="/face") as client:
+        assert client.get("/face/healthz").status_code == 200
+        assert client.get("/face/metrics").status_code == 401
 
 
 def test_a_page_opened_with_the_token_keeps_it(locked):
