@@ -8,11 +8,11 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -46,7 +46,8 @@ class Microphone:
         device: Name or number as `python -m sounddevice` lists them; the system's own when absent.
 
     Raises:
-        UserError: sounddevice or its library is not installed, or there is no such device.
+        UserError: sounddevice or its library is not installed, there is no such device, or (when
+            iterated over) it cannot be opened.
     """
 
     def __init__(self, device: str | None = None) -> None:
@@ -70,14 +71,29 @@ class Microphone:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         pieces: Queue[np.ndarray] = Queue()
-        opened = self._library.InputStream(
-            device=self._device,
-            channels=1,
-            samplerate=self.sample_rate_hz,
-            blocksize=round(BLOCK_S * self.sample_rate_hz),
-            dtype="float32",
-            callback=lambda sound, *_: pieces.put(sound[:, 0].copy()),
-        )
+        return self._pieces(self._open(pieces), pieces)
+
+    def _open(self, pieces: Queue[np.ndarray]) -> AbstractContextManager[Any]:
+        try:
+            opened = self._library.InputStream(
+                device=self._device,
+                channels=1,
+                samplerate=self.sample_rate_hz,
+                blocksize=round(BLOCK_S * self.sample_rate_hz),
+                dtype="float32",
+                callback=lambda sound, *_: pieces.put(sound[:, 0].copy()),
+            )
+            opened.start()
+        except self._library.PortAudioError as error:
+            raise UserError(
+                f"the microphone does not open ({error}); close the program that uses it, let this "
+                "one use it, or choose another with --device"
+            ) from error
+        return opened
+
+    def _pieces(
+        self, opened: AbstractContextManager[Any], pieces: Queue[np.ndarray]
+    ) -> Iterator[np.ndarray]:
         with opened, suppress(Empty):  # unplugged: what was heard so far is kept
             while True:
                 yield pieces.get(timeout=GONE_S)
@@ -168,10 +184,11 @@ def record(options: argparse.Namespace, source: Source | None = None) -> None:
         persona=options.persona, emotion=options.emotion, strength=options.strength
     )
     source = source or Microphone(options.device)
+    pieces = iter(source)
     sys.stderr.write("listening; ctrl-c stops and writes\n")
     motion = follow(
         stream,
-        source,
+        pieces,
         source.sample_rate_hz,
         seconds=options.seconds,
         tell=lambda tempo: _show(tempo.line(stream.delay_s)),

@@ -91,6 +91,12 @@ class Talker:
         return tuple(self.config["channels"])
 
     @property
+    def rotations(self) -> list[int]:
+        """Channels that are no weights of shapes and so are not clamped: `head...`, or all."""
+        names, bounded = self.channels, self.config["bounded"]
+        return [i for i, name in enumerate(names) if not bounded or name.startswith("head")]
+
+    @property
     def steps(self) -> int:
         """Sampler steps the model was made for."""
         return int(self.config["steps"])
@@ -247,10 +253,9 @@ class Talker:
         return self.physical(out)
 
     def physical(self, values: Float[np.ndarray, "... D"]) -> Float[np.ndarray, "... D"]:
-        """Clamp blendshape weights to [0, 1]; rotations (`head...`) are left as they are."""
-        if self.config["bounded"]:
-            shapes = [i for i, name in enumerate(self.channels) if not name.startswith("head")]
-            values[..., shapes] = values[..., shapes].clip(0.0, 1.0)
+        """Clamp blendshape weights to [0, 1]; `rotations` are left as they are."""
+        shapes = np.setdiff1d(np.arange(len(self.channels)), self.rotations)
+        values[..., shapes] = values[..., shapes].clip(0.0, 1.0)
         return values
 
     def stream(
@@ -275,7 +280,6 @@ class Talker:
                 "load one distilled with student=stream"
             )
         nobody = np.zeros(SAMPLE_RATE_HZ, np.float32)
-        rotations = [i for i, name in enumerate(self.channels) if name.startswith("head")]
         return MotionStream(
             engine=self.engine,
             persona=self.persona(nobody, persona, emotion, strength),
@@ -283,7 +287,7 @@ class Talker:
             motion_dim=len(self.channels),
             seed=seed,
             level=float(self.config["noise"]),
-            rotations=rotations if self.config["bounded"] else None,
+            rotations=self.rotations,
         )
 
     def _checked_steps(self, steps: int | None) -> int:

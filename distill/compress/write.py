@@ -22,6 +22,7 @@ from distill.compress.quantize import SCHEMES, quantize
 from distill.compress.tidy import strip, tidy
 from distill.compress.timing import milliseconds
 from distill.engines.eager import EagerEngine, EagerStreamEngine
+from distill.engines.engine import describe_memory
 from distill.engines.onnx import WEIGHTS_ONLY
 from distill.errors import UserError
 from distill.folder import BANK, CONFIG, WEIGHTS, file_digest
@@ -214,13 +215,9 @@ def _write_onnx(
         "files": files,
     }
     if isinstance(reference.engine, EagerStreamEngine):
-        memory = reference.engine.begin(1)
         config["onnx"]["stream"] = {
             "shape": asdict(reference.engine.stream),
-            "memory": {
-                name: {"shape": list(value.shape[1:]), "fill": float(value.flat[0])}
-                for name, value in memory.items()
-            },
+            "memory": describe_memory(reference.engine.begin(1)),
         }
     write_json(folder / CONFIG, config)
 

@@ -46,6 +46,22 @@ StreamState = dict[str, np.ndarray]
 """What a stream remembers, of constant size, rows first; `history` is normalized motion (B H D)."""
 
 
+def describe_memory(start: StreamState) -> dict[str, dict[str, Any]]:
+    """Return the memory of one stream that has heard nothing as JSON: its shapes and values."""
+    return {
+        name: {"shape": list(value.shape[1:]), "fill": float(value.flat[0])}
+        for name, value in start.items()
+    }
+
+
+def build_memory(described: Mapping[str, Any], rows: int) -> StreamState:
+    """Return the memory of streams that have heard nothing, as `describe_memory` describes it."""
+    return {
+        name: np.full((rows, *start["shape"]), start["fill"], np.float32)
+        for name, start in described.items()
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamShape:
     """How a streaming model takes audio and gives motion.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from distill.engines.engine import StreamShape, StreamState
+from distill.engines.engine import StreamShape, StreamState, build_memory
 from distill.errors import UserError
 from distill.folder import check_digest
 from distill.persona import VoiceEmbedder
@@ -87,10 +87,7 @@ class OnnxStreamEngine(OnnxEngine):
     def begin(self, rows: int) -> StreamState:
         """Return the memory of streams that have heard nothing; opens the graph for what comes."""
         self._session("stream")
-        return {
-            name: np.full((rows, *start["shape"]), start["fill"], np.float32)
-            for name, start in self.memory.items()
-        }
+        return build_memory(self.memory, rows)
 
     def advance(
         self,

@@ -62,6 +62,7 @@ def build_server(settings: Settings) -> "uvicorn.Server":
         import uvicorn
 
         from distill.live.app import build_app
+        from distill.live.protocol import prompt
     except ModuleNotFoundError as error:
         raise UserError(
             f"{error.name} is not installed; run `python -m pip install facedistill[live]`"
@@ -69,6 +70,7 @@ def build_server(settings: Settings) -> "uvicorn.Server":
     return uvicorn.Server(
         uvicorn.Config(
             build_app(settings),
+            http=prompt(settings.header_s),
             log_level="warning",  # the lines below would show tokens of queries
             ws_max_size=4 * settings.message_bytes,  # above the limit that is said in words
             ws_per_message_deflate=False,
@@ -90,11 +92,12 @@ def serve(settings: Settings) -> None:
             category=UserNote,
             stacklevel=2,
         )
-    server, door = build_server(settings), listen(settings)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an exit that cleans up
-    sys.stdout.write(f"{address(settings, door)}\n")
-    sys.stdout.flush()
-    server.run(sockets=[door])
+    with listen(settings) as door:
+        server = build_server(settings)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an exit that cleans up
+        sys.stdout.write(f"{address(settings, door)}\n")
+        sys.stdout.flush()
+        server.run(sockets=[door])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

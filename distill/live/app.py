@@ -7,17 +7,17 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 import distill
 from distill.errors import UserError, UserNote
 from distill.live import files, streams, uploads
-from distill.live.guard import Guard, later
+from distill.live.guard import Guard
 from distill.live.models import Models
 from distill.live.settings import Settings
 from distill.live.shared import Live
-from distill.live.studio import Busy
 from distill.live.wire import sentence
 
 PAGE = Path(__file__).with_name("page") / "dist"
@@ -48,8 +48,11 @@ def build_app(settings: Settings) -> FastAPI:
     )  # fmt: skip
     app.state.live = live
     app.add_middleware(Guard, settings=settings, metrics=live.metrics)
+    app.add_middleware(
+        CORSMiddleware, allow_origins=settings.origins, allow_methods=("GET", "POST"),
+        allow_headers=("Authorization",), expose_headers=("Content-Disposition", "Retry-After"),
+    )  # fmt: skip
     app.add_exception_handler(UserError, _user_error)
-    app.add_exception_handler(Busy, _busy)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(413, _too_large)
     app.include_router(streams.router(live))
@@ -69,12 +72,6 @@ async def _unbuilt() -> HTMLResponse:
 
 async def _user_error(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, 400)
-
-
-async def _busy(request: Request, error: Exception) -> JSONResponse:
-    live: Live = request.app.state.live
-    live.metrics.refused.labels("uploads").inc()
-    return later(f"{live.settings.uploads} uploads wait already", live.settings)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

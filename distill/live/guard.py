@@ -2,7 +2,8 @@
 
 import asyncio
 import hmac
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+import re
+from urllib.parse import parse_qs, quote, unquote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -13,7 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from distill.live.metrics import Metrics
 from distill.live.settings import LOOPBACK, Settings
 
-GUARDED = ("/v1/", "/metrics")
+GUARDED = ("/v1/", "/metrics", "/model/", "/rig.glb", "/samples/")
+"""All but the page, the description of the paths and the signs of life: models and heads may be
+somebody's property as well. What the page fetches comes with its cookie."""
 COOKIE = "facedistill_token"
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -30,16 +33,23 @@ HEADERS = {
 """On every answer: threads for WebAssembly in the page, and nothing loaded from elsewhere."""
 
 
-def allowed(origin: str | None, host: str, settings: Settings) -> bool:
-    """Tell whether a page of `origin` may connect to a server that it calls `host`.
+def stranger(origin: str | None, host: str, settings: Settings) -> str | None:
+    """Return the origin that is not listed but would have to be, None for who may connect.
 
     Programs send no origin. Pages are the server's own, or listed. A server of this machine alone
-    answers to this machine's names only, else a foreign name could be pointed at it.
+    answers to this machine's names and listed ones only, whoever asks: else a foreign name could
+    be pointed at it.
+
+    Args:
+        origin: Of the page that connects.
+        host: What the server is called there, with its port.
+        settings: Those of the server.
     """
-    if origin is None or origin in settings.origins:
-        return True
-    parts = urlsplit(origin)
-    return parts.netloc == host and (not settings.local or parts.hostname in LOOPBACK)
+    own = (f"http://{host}", f"https://{host}")
+    name = re.sub(r":\d*$", "", host).strip("[]").lower()
+    if settings.local and name not in LOOPBACK and not set(own) & set(settings.origins):
+        return own[0]
+    return None if origin is None or origin in own + settings.origins else origin
 
 
 def authorized(scope: Scope, token: str | None) -> bool:
@@ -79,6 +89,8 @@ class Guard:
             if message["type"].endswith("http.response.start"):
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
+                if Headers(scope=scope).get("origin") in self.settings.origins:
+                    headers["Cross-Origin-Resource-Policy"] = "cross-origin"
                 token = self.settings.token
                 if token is not None and asked(scope, token):  # the page's own requests follow
                     value = f"{COOKIE}={quote(token)}; Path=/; HttpOnly; SameSite=Strict"
@@ -93,11 +105,12 @@ class Guard:
         await self.app(scope, receive, send_more)
 
     def _refusal(self, scope: Scope) -> JSONResponse | None:
-        if not scope["path"].startswith(GUARDED):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if not path.startswith(GUARDED):
             return None
         headers = Headers(scope=scope)
-        origin, host = headers.get("origin"), headers.get("host", "")
-        if not allowed(origin, host, self.settings):
+        origin = stranger(headers.get("origin"), headers.get("host", ""), self.settings)
+        if origin is not None:
             return self._refused(
                 403, "origin", f"pages of {origin} may not connect; start with --origin {origin}"
             )

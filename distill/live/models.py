@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.audio.grid import FFT_SAMPLES, HALF_WINDOW_SAMPLES
-from distill.engines.engine import StreamingEngine
+from distill.engines.engine import StreamingEngine, describe_memory
 from distill.errors import UserError
 from distill.folder import find_model, read_config, runs_on, shipped_models
 from distill.live.wire import Header
@@ -57,14 +57,12 @@ class Served:
     def describe(self) -> dict[str, Any]:
         """Return all that running the model elsewhere needs, as JSON values."""
         talker = self.talker
-        bounded, channels = talker.config["bounded"], talker.channels
-        heads = [i for i, name in enumerate(channels) if not bounded or name.startswith("head")]
         files = {role: f"/model/{n}?model={self.name}" for role, n in self._files().items()}
         return {
             "name": self.name,
             "rig": talker.config["rig"],
-            "channels": list(channels),
-            "rotations": heads,
+            "channels": list(talker.channels),
+            "rotations": talker.rotations,
             "fps": talker.fps,
             "sample_rate": SAMPLE_RATE_HZ,
             "level": float(talker.config["noise"]),
@@ -81,14 +79,10 @@ class Served:
         engine = self.talker.engine
         if not isinstance(engine, StreamingEngine):
             return {"stream": None, "delay_ms": None, "latency_frames": None}
-        stream, memory = self.talker.stream(), engine.begin(1)
-        starts = {
-            name: {"shape": list(value.shape[1:]), "fill": float(value.flat[0])}
-            for name, value in memory.items()
-        }
+        stream, memory = self.talker.stream(), describe_memory(engine.begin(1))
         windows = {"fft_samples": FFT_SAMPLES, "half_window_samples": HALF_WINDOW_SAMPLES}
         return {
-            "stream": asdict(engine.stream) | windows | {"memory": starts},
+            "stream": asdict(engine.stream) | windows | {"memory": memory},
             "delay_ms": 1000.0 * stream.delay_s,
             "latency_frames": stream.latency_frames,
         }

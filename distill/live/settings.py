@@ -38,12 +38,12 @@ class Settings:
     port: int = _setting(8000, "port to listen at; 0 takes a free one")
     token: str | None = _setting(None, f"secret that clients send; better set {TOKEN_VARIABLE}")
     origins: tuple[str, ...] = _setting(
-        (), "further origin of pages that may connect, such as https://face.example; repeatable"
+        (), "origin of further pages that may connect and read: https://face.example; repeatable"
     )
     streams: int = _setting(64, "streams at once; more are told to come back")
     message_bytes: int = _setting(256 * 1024, "largest message of a stream")
     stream_s: float = _setting(3600.0, "longest sound of one stream")
-    header_s: float = _setting(10.0, "wait for a stream's header")
+    header_s: float = _setting(10.0, "wait for the head of a request, and for a stream's header")
     idle_s: float = _setting(30.0, "wait for a stream's next sound")
     slow_s: float = _setting(5.0, "wait for a client that does not read its frames")
     send_bytes: int = _setting(256 * 1024, "frames held back for a slow client")
@@ -63,6 +63,11 @@ class Settings:
             raise UserError(f"--port {self.port} is not between 0 and 65535")
         if self.backend not in (None, *BACKENDS):
             raise UserError(f"--backend {self.backend} is unknown; use {' or '.join(BACKENDS)}")
+        if self.token == "":
+            raise UserError(
+                f"--token (or {TOKEN_VARIABLE}) is empty, which keeps nobody out; set a secret, or "
+                "leave it out to let everybody in"
+            )
         for origin in self.origins:
             if not origin.startswith(("http://", "https://")) or origin.endswith("/"):
                 raise UserError(
@@ -108,7 +113,7 @@ def fill(values: Mapping[str, Any]) -> Settings:
         UserError: A value is outside its range.
         TypeError: A name is unknown.
     """
-    given = {"token": os.environ.get(TOKEN_VARIABLE) or None, **values}
+    given = {"token": os.environ.get(TOKEN_VARIABLE), **values}
     given |= {name: tuple(given[name]) for name in MANY if name in given}
     return Settings(**given)
 

@@ -21,6 +21,8 @@ class Live:
         models: What it offers.
         metrics: What it counts.
         open: Streams that are open.
+        uploads: Uploads that arrive, wait or are in work.
+        mute: Whether sample clips could not be made.
         ready: Whether it takes new ones.
     """
 
@@ -28,11 +30,13 @@ class Live:
     models: Models
     metrics: Metrics = field(default_factory=Metrics)
     open: int = 0
+    uploads: int = 0
+    mute: bool = False
     ready: bool = False
 
     def __post_init__(self) -> None:
         self.worker = Worker(self.metrics)
-        self.studio = Studio(self.settings.uploads)
+        self.studio = Studio()
         self._own = None if self.settings.assets else tempfile.mkdtemp(prefix="facedistill-live-")
         self.assets = Path(self.settings.assets or str(self._own))
 

@@ -28,10 +28,6 @@ NICENESS = 10
 """Streams go first where cores are few."""
 
 
-class Busy(Exception):
-    """As much waits as may wait."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One animation: what to read, what to write, and how; fields as in `Talker.generate`."""
@@ -54,36 +50,33 @@ class Order:
 class Studio:
     """A process that works through orders one by one; a crash costs one order."""
 
-    def __init__(self, most: int) -> None:
-        self.most, self.waiting = most, 0
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
         self._pool: ProcessPoolExecutor | None = None
 
     async def work(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function of a module in the process.
 
         Raises:
-            Busy: `most` calls wait already.
             UserError: The function says so, or the process died of it.
         """
-        if self.waiting >= self.most:
-            raise Busy
-        self.waiting += 1
-        pool = self._pool = self._pool or ProcessPoolExecutor(
-            1, multiprocessing.get_context("spawn"), initializer=_begin
-        )
-        try:
-            return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
-        except BrokenProcessPool as error:
-            if self._pool is pool:
+        async with self._turn:  # a dying pool takes all orders along that it has: it has one
+            pool = self._pool = self._pool or ProcessPoolExecutor(
+                1, multiprocessing.get_context("spawn"), initializer=_begin
+            )
+            try:
+                return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
+            except BrokenProcessPool as error:
                 self._pool = None
-            raise UserError("the file could not be worked on: its process ended") from error
-        finally:
-            self.waiting -= 1
+                raise UserError("the file could not be worked on: its process ended") from error
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, whatever it does: Python's own end would wait for its order."""
         if self._pool is not None:
+            for process in self._pool._processes.values():  # `kill_workers` from Python 3.14 on
+                process.kill()
             self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
 
 
 def _begin() -> None:

@@ -4,14 +4,16 @@ import asyncio
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
-from fastapi import APIRouter, Form, UploadFile
+from fastapi import APIRouter, Form, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
 
 from distill.errors import UserError
+from distill.live.guard import later
 from distill.live.shared import Live
 from distill.live.studio import Order, animate
 from distill.live.wire import STRONGEST
@@ -27,9 +29,31 @@ PIECE_BYTES = 64 * 1024
 SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 
 
+class Seated(APIRoute):
+    """A route of uploads: who finds no seat is told to come back before anything is read."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what serves a request."""
+        serve = super().get_route_handler()
+
+        async def serve_seated(request: Request) -> Response:
+            live: Live = request.app.state.live
+            limit = live.settings.uploads
+            if live.uploads >= limit:
+                live.metrics.refused.labels("uploads").inc()
+                return later(f"{limit} uploads wait already", live.settings)
+            live.uploads += 1
+            try:
+                return await serve(request)
+            finally:
+                live.uploads -= 1
+
+        return serve_seated
+
+
 def router(live: Live) -> APIRouter:
     """Return the route."""
-    routes = APIRouter(max_body_size=live.settings.upload_bytes)
+    routes = APIRouter(route_class=Seated, max_body_size=live.settings.upload_bytes)
 
     @routes.post("/v1/animate", response_class=StreamingResponse)
     async def animated(
@@ -55,7 +79,7 @@ def router(live: Live) -> APIRouter:
                 strength=strength, seed=seed, steps=steps, size=size, rig=live.rig,
                 rig_path=live.settings.rig_path, longest_s=live.settings.upload_s,
             )  # fmt: skip
-            await asyncio.to_thread(_copy, file.file, source)
+            await asyncio.to_thread(move, file.file, source)
             outcome = "failed"
             try:
                 await live.studio.work(animate, order)
@@ -74,8 +98,9 @@ def router(live: Live) -> APIRouter:
     return routes
 
 
-def _copy(upload: BinaryIO, path: Path) -> None:
-    with path.open("wb") as file:
+def move(upload: BinaryIO, path: Path) -> None:
+    """Give an upload a path; the file without a name that it arrived in is gone then."""
+    with upload, path.open("wb") as file:
         shutil.copyfileobj(upload, file)
 
 

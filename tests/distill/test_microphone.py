@@ -1,5 +1,7 @@
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -88,6 +90,30 @@ def test_silence_before_the_first_sample_writes_nothing(model, wav, tmp_path):
     with pytest.raises(UserError, match="nothing was heard"):
         record(options(model, tmp_path / "a.csv"), WavSource(wav, stop_after=0))
     assert not list(tmp_path.iterdir())
+
+
+class Busy(Exception):
+    """Stands for `sounddevice.PortAudioError`."""
+
+
+@pytest.mark.parametrize("stage", ["InputStream", "start"])
+def test_a_microphone_that_does_not_open_is_one_sentence(
+    model, tmp_path, monkeypatch, capsys, stage
+):
+    def refuse(**options):
+        raise Busy("Device unavailable")
+
+    opened = refuse if stage == "InputStream" else lambda **_: SimpleNamespace(start=refuse)
+    library = SimpleNamespace(
+        PortAudioError=Busy,
+        query_devices=lambda *_: {"default_samplerate": 48_000.0},
+        InputStream=opened,
+    )
+    monkeypatch.setitem(sys.modules, "sounddevice", library)
+    assert main(["--model", str(model), "--out", str(tmp_path / "a.csv")]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: the microphone does not open (Device unavailable); ")
+    assert "--device" in told and not list(tmp_path.iterdir())
 
 
 def test_mistakes_are_one_sentence(model, wav, tmp_path, capsys):

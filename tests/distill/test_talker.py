@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,8 @@ def test_shapes_stay_in_range_and_rotations_are_free(talker):
     assert values[:, :52].min() >= 0 and values[:, :52].max() <= 1
     wild = talker.physical(np.array([[-0.5] * 55, [1.5] * 55], np.float32))
     assert np.all(wild[:, :52] == [[0], [1]]) and np.all(wild[:, 52:] == [[-0.5], [1.5]])
+    free = replace(talker, config=talker.config | {"bounded": False})
+    assert np.all(free.physical(np.full((1, 55), 1.5, np.float32)) == 1.5)
 
 
 def test_long_audio_in_windows_equals_one_shot_away_from_the_seams(talker, monkeypatch):

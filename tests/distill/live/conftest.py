@@ -26,7 +26,8 @@ def talker(streaming):
 @contextmanager
 def running(settings):
     """A server at a free port of this machine, in a thread; yields `host:port`."""
-    server, door = build_server(settings), listen(settings)
+    door = listen(settings)
+    server = build_server(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
     thread.start()
     try:

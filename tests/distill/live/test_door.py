@@ -2,13 +2,13 @@
 
 import pytest
 from fastapi.testclient import TestClient
-from httpx import Client, get, post
+from httpx import Client, get, post, request
 from websockets.exceptions import InvalidStatus
 
 from distill.errors import UserError, UserNote
 from distill.live import app
 from distill.live.__main__ import listen
-from distill.live.guard import allowed
+from distill.live.guard import stranger
 from distill.live.settings import Settings, read
 from tests.distill.live.clients import dial, header, spoken
 from tests.distill.live.conftest import SHIPPED_STREAM
@@ -38,12 +38,21 @@ def test_a_token_opens_streams_and_uploads(locked):
     assert status(locked, "token=s3cret") == 101
     assert status(locked, additional_headers=bearer) == 101
     assert status(locked, additional_headers={"Authorization": "Basic s3cret"}) == 401
-    for path in ("/v1/model", "/metrics"):
+    found = {"/v1/model": 200, "/metrics": 200, "/model/x.onnx": 404, "/samples/99.wav": 404}
+    for path, answer in found.items():
         assert get(f"http://{locked}{path}").status_code == 401
-        assert get(f"http://{locked}{path}", headers=bearer).status_code == 200
+        assert get(f"http://{locked}{path}", headers=bearer).status_code == answer
+    assert get(f"http://{locked}/rig.glb").status_code == 401
     answer = post(f"http://{locked}/v1/animate", files={"file": b"x"})
     assert answer.status_code == 401 and "token" in answer.json()["detail"]
     assert get(f"http://{locked}/healthz").json() == {"status": "ok"}
+
+
+def test_a_prefix_of_the_paths_opens_no_door(streaming):
+    locked = app.build_app(Settings(models=(str(streaming),), token="s3cret"))
+    with TestClient(locked, base_url="http://localhost", root_path="/face") as client:
+        assert client.get("/face/healthz").status_code == 200
+        assert client.get("/face/metrics").status_code == 401
 
 
 def test_a_page_opened_with_the_token_keeps_it(locked):
@@ -51,6 +60,7 @@ def test_a_page_opened_with_the_token_keeps_it(locked):
         with Client(base_url=f"http://{locked}") as browser:
             assert browser.get(f"/?{query}").status_code == 200
             assert browser.get("/v1/model").status_code == answer
+            assert (browser.get("/model/x.onnx").status_code == 401) == (answer == 401)
 
 
 def test_pages_of_others_may_not_connect(door, locked):
@@ -58,17 +68,69 @@ def test_pages_of_others_may_not_connect(door, locked):
     assert status(door, origin="https://evil.example") == 403
     own = {"Authorization": "Bearer s3cret"}
     assert status(locked, origin="https://face.example", additional_headers=own) == 101
-    answer = get(f"http://{door}/v1/model", headers={"Origin": "null"})
-    assert answer.status_code == 403 and "--origin" in answer.json()["detail"]
+    for origin in ("null", "http://["):
+        answer = get(f"http://{door}/v1/model", headers={"Origin": origin})
+        assert answer.status_code == 403 and "--origin" in answer.json()["detail"]
 
 
-def test_a_foreign_name_for_this_machine_is_no_way_in():
-    here, everywhere = Settings(), Settings(host="0.0.0.0")
-    assert not allowed("http://evil.example:8000", "evil.example:8000", here)
-    assert allowed("http://localhost:8000", "localhost:8000", here)
-    assert allowed("http://[::1]:8000", "[::1]:8000", here)
-    assert allowed("https://face.example", "face.example", everywhere)
-    assert not allowed("http://localhost:9000", "localhost:8000", here)
+def test_listed_pages_may_read_what_they_ask_for(locked):
+    origin, own = "https://face.example", {"Authorization": "Bearer s3cret"}
+    for headers, status in ((own, 200), ({}, 401)):
+        answer = get(f"http://{locked}/v1/model", headers={"Origin": origin} | headers)
+        assert answer.status_code == status
+        assert answer.headers["Access-Control-Allow-Origin"] == origin
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    for asker, status in ((origin, 200), ("https://evil.example", 400)):
+        asked = {"Origin": asker, "Access-Control-Request-Method": "POST"}
+        asked["Access-Control-Request-Headers"] = "authorization"
+        answer = request("OPTIONS", f"http://{locked}/v1/animate", headers=asked)
+        assert answer.status_code == status
+        assert ("Access-Control-Allow-Origin" in answer.headers) == (status == 200)
+    evil = get(f"http://{locked}/healthz", headers={"Origin": "https://evil.example"})
+    assert "Access-Control-Allow-Origin" not in evil.headers
+    assert evil.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "listed"),
+    [
+        ("http://localhost:8000", "localhost:8000", ()),
+        ("http://[::1]:8000", "[::1]:8000", ()),
+        (None, "127.0.0.1:9", ()),
+        (None, "Localhost", ()),
+        (None, "[::1]", ()),
+        ("https://face.example", "localhost:8000", ("https://face.example",)),
+        ("https://face.example", "face.example", ("https://face.example",)),
+        (None, "face.example", ("https://face.example",)),
+    ],
+)
+def test_this_machine_is_called_by_its_names_and_listed_ones(origin, host, listed):
+    assert stranger(origin, host, Settings(origins=listed)) is None
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "told"),
+    [
+        ("http://evil.example:8000", "evil.example:8000", "http://evil.example:8000"),
+        (None, "evil.example:8000", "http://evil.example:8000"),
+        (None, "localhost.evil.example", "http://localhost.evil.example"),
+        (None, "", "http://"),
+        ("http://localhost:9000", "localhost:8000", "http://localhost:9000"),
+        ("null", "localhost:8000", "null"),
+    ],
+)
+def test_a_foreign_name_for_this_machine_is_no_way_in(origin, host, told):
+    assert stranger(origin, host, Settings()) == told
+
+
+def test_a_server_for_others_has_the_names_that_they_give_it(door):
+    everywhere = Settings(host="0.0.0.0")
+    assert stranger(None, "face.example", everywhere) is None
+    assert stranger("https://face.example", "face.example", everywhere) is None
+    assert stranger("null", "", everywhere) == "null"
+    for host, status in (("evil.example", 403), ("localhost:1", 200)):
+        answer = get(f"http://{door}/v1/model", headers={"Host": host})
+        assert answer.status_code == status
 
 
 def test_every_answer_lets_the_page_use_threads_and_nothing_foreign(door):
@@ -113,6 +175,9 @@ def test_settings_are_the_options(monkeypatch):
         models=("a", "b"), port=9, idle_s=1.5, origins=("https://x.example",), token="hidden"
     )
     assert read(["--token", "given"]).token == "given" and Settings().local
+    monkeypatch.setenv("FACEDISTILL_TOKEN", "")
+    with pytest.raises(UserError, match="FACEDISTILL_TOKEN"):
+        read([])
 
 
 @pytest.mark.parametrize(
@@ -121,6 +186,7 @@ def test_settings_are_the_options(monkeypatch):
         ({"streams": 0}, "--streams 0"),
         ({"idle_s": float("nan")}, "--idle-s nan"),
         ({"port": 70_000}, "--port 70000"),
+        ({"token": ""}, "--token"),
         ({"backend": "tensorflow"}, "--backend tensorflow"),
         ({"origins": ("face.example",)}, "--origin face.example"),
     ],

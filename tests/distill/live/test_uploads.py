@@ -3,14 +3,24 @@
 import io
 import time
 from concurrent.futures import ThreadPoolExecutor
+from socket import create_connection
+from tempfile import SpooledTemporaryFile
 
 import av
 import numpy as np
 import pytest
 import soundfile
-from httpx import Client, post
+from fastapi.testclient import TestClient
+from httpx import Client, get, post
 
+from distill.errors import UserError
 from distill.face.files import read_livelink_csv, read_npz
+from distill.live.app import build_app
+from distill.live.assets import SAMPLES
+from distill.live.settings import Settings
+from distill.live.studio import Studio
+from distill.live.uploads import move
+from distill.storage import write_json
 from distill.units import SAMPLE_RATE_HZ
 from tests.distill.test_talker import speech
 
@@ -119,9 +129,38 @@ def test_uploads_beyond_the_limit_come_back_later_and_the_others_are_served(serv
 
     with serve(uploads=1) as door, ThreadPoolExecutor(3) as pool:
         answers = sorted(pool.map(send, [door] * 3), key=lambda answer: answer.status_code)
+        assert 'distill_refused_total{reason="uploads"} 2.0' in get(f"http://{door}/metrics").text
     assert [answer.status_code for answer in answers] == [200, 503, 503]
     assert answers[-1].headers["Retry-After"] == "5"
     assert answers[-1].json()["detail"].startswith("1 uploads wait already")
+
+
+def test_a_seat_is_taken_before_anything_is_read(serve):
+    head = (
+        b"POST /v1/animate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    )
+
+    def begin(door):
+        socket = create_connection(door.split(":"), timeout=5)
+        socket.sendall(head)
+        return socket
+
+    with serve(uploads=1) as door:
+        with begin(door), begin(door) as second:
+            answer = second.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 503") and b"retry-after: 5" in answer
+        with begin(door) as third, pytest.raises(TimeoutError):  # both seats came back
+            third.settimeout(0.5)
+            third.recv(4096)
+
+
+def test_an_upload_lies_on_the_disk_once(tmp_path):
+    with SpooledTemporaryFile(max_size=10) as arrived:
+        arrived.write(wav())
+        arrived.seek(0)
+        move(arrived, tmp_path / "a.wav")
+        assert arrived.closed and (tmp_path / "a.wav").read_bytes() == wav()
 
 
 def test_the_page_gets_a_head_and_samples(ask, tmp_path):
@@ -140,19 +179,28 @@ def test_the_page_gets_a_head_and_samples(ask, tmp_path):
     assert ask.get("/samples/99.wav").status_code == 404
 
 
-def test_a_crash_costs_one_order():
-    import asyncio
-    import os
+@pytest.fixture
+def asked_without_a_process(streaming, tmp_path, monkeypatch):
+    """Ask a server for its clips, whose process only notes what it is to do, and fails."""
+    orders = []
 
-    from distill.errors import UserError
-    from distill.live.studio import Studio
+    async def work(self, function, *arguments):
+        orders.append(function)
+        raise UserError("there is no synthesizer")
 
-    async def run():
-        studio = Studio(2)
-        with pytest.raises(UserError, match="its process ended"):
-            await studio.work(os._exit, 1)
-        found = await studio.work(round, 1.6)
-        studio.close()
-        return found
+    monkeypatch.setattr(Studio, "work", work)
+    app = build_app(Settings(models=(str(streaming),), assets=str(tmp_path)))
+    client = TestClient(app, base_url="http://localhost")
+    return lambda: client.get("/v1/samples").json(), orders
 
-    assert asyncio.run(run()) == 2
+
+def test_clips_that_are_there_are_listed_at_once(asked_without_a_process, tmp_path):
+    ask, orders = asked_without_a_process
+    told = [{"name": "a", "url": "/samples/0.wav"}]
+    write_json(tmp_path / SAMPLES, told)
+    assert ask() == told and not orders
+
+
+def test_clips_that_cannot_be_made_are_tried_once(asked_without_a_process):
+    ask, orders = asked_without_a_process
+    assert [ask(), ask()] == [[], []] and len(orders) == 1
