@@ -184,6 +184,7 @@ def record(options: argparse.Namespace, source: Source | None = None) -> None:
         persona=options.persona, emotion=options.emotion, strength=options.strength
     )
     source = source or Microphone(options.device)
+    stream.tune(source.sample_rate_hz)
     pieces = iter(source)
     sys.stderr.write("listening; ctrl-c stops and writes\n")
     motion = follow(

@@ -34,10 +34,12 @@ class Served:
         Raises:
             UserError: The model cannot stream, or persona or emotion are unknown.
         """
-        return self.talker.stream(
+        stream = self.talker.stream(
             persona=self.known(header.persona), emotion=header.emotion, strength=header.strength,
             seed=header.seed,
         )  # fmt: skip
+        stream.tune(header.sample_rate)
+        return stream
 
     def known(self, persona: str | None) -> Persona | str | None:
         """Return a persona of the bank by name: what a client sends is never taken for a path.

@@ -46,6 +46,15 @@ def test_other_rates_and_integers_are_heard(door, talker):
     assert fast.shape == (15, 55)
 
 
+def test_the_delay_that_is_told_is_that_of_the_sound(door, talker):
+    for rate_hz in (16_000, 48_000):
+        stream = talker.stream()
+        stream.tune(rate_hz)
+        with opened(door, sample_rate=rate_hz) as (_, ready):
+            assert ready["delay_ms"] == pytest.approx(1000 * stream.delay_s)
+    assert stream.delay_s > talker.stream().delay_s
+
+
 def test_many_at_once_are_computed_together_and_stay_apart(door, talker):
     jobs = [(seed, "ann" if seed % 2 else "bob", 300 + 211 * seed) for seed in range(6)]
     with ThreadPoolExecutor(len(jobs)) as pool:
