@@ -43,7 +43,9 @@ def parser() -> argparse.ArgumentParser:
         default="torch",
         help="onnx runs a folder made by `python -m distill.export`",
     )
-    options.add_argument("--size", type=int, default=512, help="pixels of a rendered picture")
+    options.add_argument(
+        "--size", type=int, default=512, help="pixels of a picture; odd ones of mp4 grow by 1"
+    )
     options.add_argument(
         "--out", type=Path, help=f"file ({', '.join(FORMATS)}), or a folder for several inputs"
     )
