@@ -43,7 +43,9 @@ def parser() -> argparse.ArgumentParser:
         default="torch",
         help="onnx runs a folder made by `python -m distill.export`",
     )
-    options.add_argument("--size", type=int, default=512, help="pixels of a rendered picture")
+    options.add_argument(
+        "--size", type=int, default=512, help="pixels of a picture; odd ones of mp4 grow by 1"
+    )
     options.add_argument(
         "--out", type=Path, help=f"file ({', '.join(FORMATS)}), or a folder for several inputs"
     )
@@ -60,17 +62,22 @@ def plan_outputs(
     """Pair every input with the file it becomes.
 
     Raises:
-        UserError: Several inputs for one file, or two inputs that would write the same file.
+        UserError: Several inputs for one file, two inputs that would write the same file, or one
+            that would replace an input.
     """
     if out is not None and out.suffix.lower().lstrip(".") in FORMATS and not out.is_dir():
         if len(inputs) > 1:
             raise UserError(f"--out {out} is one file for {len(inputs)} inputs; name a folder")
-        return [(inputs[0], out)]
-    if out is not None and out.suffix and not out.is_dir():
+        pairs = [(inputs[0], out)]
+    elif out is not None and out.suffix and not out.is_dir():
         raise UserError(f"--out {out}: unknown format; use one of {', '.join(FORMATS)} or a folder")
-    pairs = [(p, (out or p.parent) / f"{p.stem}.{form or 'csv'}") for p in inputs]
+    else:
+        pairs = [(p, (out or p.parent) / f"{p.stem}.{form or 'csv'}") for p in inputs]
+    kept = {source.resolve() for source in inputs}
     seen: dict[Path, Path] = {}
     for source, target in pairs:
+        if target.resolve() in kept:
+            raise UserError(f"{target} would replace an input; name another --out or --format")
         if seen.setdefault(target, source) != source:
             raise UserError(f"{seen[target]} and {source} would both become {target}; rename one")
     return pairs

@@ -77,6 +77,6 @@ def _add_tracks(gltf: Any, buffer: Buffer, animation: Animation, seconds: float)
         turn, offset = animation.turns[:, joint], animation.offsets[:, joint]
         if np.ptp(turn, 0).any() or turn[0, :3].any():
             add(1 + joint, "rotation", turn)
-        if np.ptp(offset, 0).any():
+        if (offset != animation.arms[joint]).any():
             add(1 + joint, "translation", offset)
     gltf.animations = [clip]

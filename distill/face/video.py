@@ -1,6 +1,7 @@
 """Rendered faces as mp4 with sound, or gif."""
 
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ AUDIO_HZ = 48_000
 AAC_PRIMING = 1024
 """Samples that an AAC track counts before its first; half of them are taken off its end, so that
 the durations of sound and picture differ by 11 ms at most."""
+GIF_PIXELS = 2**29
+"""Pixels of all pictures of a gif, each a byte: they are in memory together."""
 
 
 def write_mp4(
@@ -26,10 +29,14 @@ def write_mp4(
     title: str | None = None,
     size: tuple[int, int] = (512, 512),
 ) -> None:
-    """Write the rendered face as h264, with `audio` (16 kHz) as aac cut or padded to the motion."""
+    """Write the rendered face as h264, with `audio` (16 kHz) as aac cut or padded to the motion.
+
+    Odd sizes grow by a pixel: h264 has even ones only.
+    """
     import av
     import torch
 
+    width, height = (pixels + pixels % 2 for pixels in size)
     rate = Fraction(space.fps).limit_denominator(1001)
     with av.open(str(path), "w", format="mp4") as container:
         if title:
@@ -37,11 +44,11 @@ def write_mp4(
         video = container.add_stream(
             "libx264", rate=rate, options={"crf": "20", "preset": "veryfast"}
         )
-        video.width, video.height, video.pix_fmt = size[0], size[1], "yuv420p"
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         sound = None
         if audio is not None:
             sound = container.add_stream("aac", rate=AUDIO_HZ, layout="mono")
-        for image in render_frames(space.rig, torch.from_numpy(motion), size=size):
+        for image in render_frames(space.rig, torch.from_numpy(motion), size=(width, height)):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
@@ -71,17 +78,28 @@ def write_gif(
     *,
     size: tuple[int, int] = (320, 320),
 ) -> None:
-    """Write the rendered face as an animation that repeats; times are exact to 10 ms."""
+    """Write the rendered face as an animation that repeats; times are exact to 10 ms.
+
+    Raises:
+        UserError: More frames a second, or in all, than a gif can hold.
+    """
     import torch
     from PIL import Image
 
     if space.fps > 50:
         raise UserError(f"gif cannot show {space.fps:g} frames per second (limit 50); write mp4")
-    images = [
-        Image.fromarray(i) for i in render_frames(space.rig, torch.from_numpy(motion), size=size)
-    ]
-    times = np.round(np.arange(len(images) + 1) * 100 / space.fps).astype(int) * 10
-    palette = images[0].quantize(128)
-    images = [i.quantize(palette=palette, dither=Image.Dither.NONE) for i in images]
-    images[0].save(path, "GIF", save_all=True, append_images=images[1:], loop=0,
-                   duration=[int(d) for d in np.diff(times)])  # fmt: skip
+    most = GIF_PIXELS // (size[0] * size[1])
+    if len(motion) > most:
+        raise UserError(
+            f"a gif of {len(motion)} frames of {size[0]} x {size[1]} pixels is above the limit of "
+            f"{most}; write mp4"
+        )
+    times = np.round(np.arange(len(motion) + 1) * 100 / space.fps).astype(int) * 10
+    drawn = map(Image.fromarray, render_frames(space.rig, torch.from_numpy(motion), size=size))
+    first = next(drawn)
+    palette = first.quantize(128)
+    images = (
+        image.quantize(palette=palette, dither=Image.Dither.NONE) for image in chain([first], drawn)
+    )
+    next(images).save(path, "GIF", save_all=True, append_images=images, loop=0,
+                      duration=[int(d) for d in np.diff(times)])  # fmt: skip

@@ -68,6 +68,18 @@ def test_another_rate_without_scipy_is_one_sentence(model, wav, tmp_path, monkey
     assert main(words) == 0
 
 
+@pytest.mark.parametrize(
+    "words", ["talk.mp4 --format mp4", "./talk.mp4 --out talk.mp4", ". --format mp4 --out ."]
+)
+def test_an_input_is_never_replaced(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    talk = Path("talk.mp4")
+    talk.write_bytes(b"dear")
+    assert main(words.split()) == 2
+    assert "talk.mp4 would replace an input; name another" in capsys.readouterr().err
+    assert talk.read_bytes() == b"dear"
+
+
 def test_what_cannot_be_written_is_one_sentence(model, wav, tmp_path, capsys):
     words = [str(wav), "--checkpoint", str(model)]
     assert main([*words, "--out", str(tmp_path / "a.fbx")]) == 2

@@ -102,6 +102,19 @@ def test_gif_has_every_frame_and_the_right_length(tmp_path: Path):
     assert (frames, total_ms) == (9, 300)
 
 
+def test_an_odd_size_of_mp4_grows_by_a_pixel(tmp_path: Path):
+    write_motion(tmp_path / "a.mp4", motion(2), space(), size=33)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        (video,) = container.streams.video
+        assert (video.width, video.height) == (34, 34)
+
+
+def test_a_gif_that_would_fill_memory_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match=r"9 frames of 8192 x 8192 pixels .* limit of 8; write mp4"):
+        write_motion(tmp_path / "a.gif", motion(9), space(), size=8192)
+    assert not list(tmp_path.iterdir())
+
+
 def test_unknown_suffix_names_the_allowed_ones(tmp_path: Path):
     with pytest.raises(UserError, match=r"\.csv, \.npz, \.mp4, \.gif"):
         write_motion(tmp_path / "a.avi", motion(), space())

@@ -1,6 +1,8 @@
 // Buttons, pickers and what is dropped on the page.
 
+import { Notice } from "./notice.js";
 import { csv } from "./record/csv.js";
+import { glb } from "./record/glb.js";
 import { save } from "./record/save.js";
 import { Video, form } from "./record/video.js";
 
@@ -11,7 +13,7 @@ export const keep = {
   possible: Boolean(form()),
   video: null,
   begin(page) {
-    this.video = new Video(page.head.canvas, page.session.sound?.track());
+    this.video = new Video(page.head.canvas, page.session.track());
     this._show(true);
   },
   async finish() {
@@ -60,13 +62,12 @@ export function wire(page) {
   on("file", "change", async ({ target }) => {
     const [file] = target.files;
     target.value = "";
-    if (file) await page.play(await file.arrayBuffer());
+    if (file) await page.play(file.arrayBuffer());
   });
   on("samples", "change", async ({ target }) => {
     const url = target.value;
     target.selectedIndex = 0;
-    const answer = await fetch(url);
-    await page.play(await answer.arrayBuffer());
+    await page.play(fetched(url));
   });
   for (const id of ["persona", "emotion"]) on(id, "change", () => page.dress());
   on("strength", "input", () => {
@@ -85,7 +86,6 @@ export function wire(page) {
   on("dismiss", "click", () => page.hush());
   on("csv", "click", () => save("face.csv", csv(page.session.take), "text/csv"));
   on("glb", "click", async () => {
-    const { glb } = await import("./record/glb.js");
     save("face.glb", await glb(page.head, page.session.take), "model/gltf-binary");
   });
   on("video", "click", () => (keep.video ? keep.finish() : keep.begin(page)));
@@ -103,6 +103,12 @@ function dropping(page) {
     event.preventDefault();
     show(false);
     const [file] = event.dataTransfer.files;
-    if (file) page.run(async () => page.play(await file.arrayBuffer()));
+    if (file) page.run(() => page.play(file.arrayBuffer()));
   });
+}
+
+async function fetched(url) {
+  const answer = await fetch(url).catch(() => null);
+  if (!answer?.ok) throw new Notice("The server is gone. Start it again, or open a file.");
+  return answer.arrayBuffer();
 }

@@ -10,7 +10,7 @@ import { byId, fill, keep, wire } from "./controls.js";
 import { Figures } from "./figures.js";
 import { expose } from "./readout.js";
 import { Session } from "./session.js";
-import { decode } from "./sound/sound.js";
+import { decode, prepare } from "./sound/sound.js";
 
 const WAITING = {
   idle: "Speak, open a file or play a sample.",
@@ -18,6 +18,8 @@ const WAITING = {
   live: "Listening",
   playing: "Playing",
 };
+
+const KINDS = { tab: TabModel, server: ServerModel };
 
 class Page {
   constructor() {
@@ -40,23 +42,26 @@ class Page {
     this.ground = ground;
     await this.run(() => this.model());
     this.listSamples();
+    prepare().catch(() => {}); // pressing Microphone says why
     this.state("idle");
     requestAnimationFrame(() => this.frame());
   }
 
   /** Learn from the server what the chosen model is. */
   async ask(query = {}) {
+    this.query = query;
     const answer = await fetch(address("v1/model", query)).catch(() => null);
     if (!answer?.ok) {
       throw new Notice("The server does not answer. Start it with python -m distill.live and reload.");
     }
     const manifest = await answer.json();
+    if (query !== this.query) return; // another was chosen meanwhile
     if (!manifest.stream) {
       throw new Notice(`Model ${manifest.name} cannot stream; start the server with one that can.`);
     }
     this.manifest = manifest;
     this.stop();
-    for (const model of Object.values(this.models)) model.close();
+    for (const loading of Object.values(this.models)) loading.then((model) => model.close(), () => {});
     this.models = {};
     this.session = new Session(this.manifest, {
       onstate: (state) => this.state(state),
@@ -65,18 +70,20 @@ class Page {
     this.curves = new Curves(byId("curves"), this.manifest.channels);
     this.figures = new Figures(this.manifest);
     fill(this.manifest);
+    this.offer();
   }
 
   /** The model at the place that is chosen, loaded once. */
   async model() {
-    if (!this.models[this.place]) {
-      const Kind = this.place === "tab" ? TabModel : ServerModel;
-      const model = new Kind(this.manifest);
-      await model.load();
-      this.models[this.place] = model;
-    }
-    this.figures.where(this.models[this.place]);
-    return this.models[this.place];
+    const { models, place } = this;
+    models[place] ??= load(KINDS[place], this.manifest).catch((error) => {
+      delete models[place];
+      throw error;
+    });
+    const model = await models[place];
+    if (models !== this.models || place !== this.place) return this.model(); // chosen meanwhile
+    this.figures.where(model);
+    return model;
   }
 
   choice() {
@@ -86,18 +93,25 @@ class Page {
 
   async listen() {
     if (this.session.state === "live") return this.stop();
-    this.hush();
-    await this.session.listen(await this.model(), this.choice());
+    await this.begin(null, (model) => this.session.listen(model, this.choice()));
   }
 
-  /** Play a recording given as bytes of a file. */
+  /** Play a recording; `bytes` promises a file's. */
   async play(bytes) {
+    const play = (model, samples) => this.session.play(model, this.choice(), samples);
+    await this.begin(bytes.then(decode), play);
+  }
+
+  /** Begin a take once model and sound are ready, unless something else was asked for meanwhile. */
+  async begin(sound, take) {
     this.hush();
-    const samples = await decode(bytes);
-    await this.session.play(await this.model(), this.choice(), samples);
+    const asked = (this.asked = {});
+    const [model, samples] = await Promise.all([this.model(), sound]);
+    if (asked === this.asked) await take(model, samples);
   }
 
   stop() {
+    this.asked = null;
     this.session?.stop();
   }
 
@@ -139,10 +153,16 @@ class Page {
     byId("microphone").setAttribute("aria-pressed", String(live));
     byId("microphone").lastElementChild.textContent = live ? "Stop" : "Microphone";
     for (const id of ["microphone", "open"]) byId(id).disabled = state === "waiting";
-    const made = this.session.take.frames > 0;
-    for (const id of ["csv", "glb"]) byId(id).disabled = !made || (id === "glb" && !this.head);
+    this.offer();
     byId("video").disabled = !this.head || !keep.possible || !(live || state === "playing");
     if (state === "idle") keep.finish();
+  }
+
+  /** Offer files of the take once there is one. */
+  offer() {
+    const made = this.session.take.frames > 0;
+    byId("csv").disabled = !made;
+    byId("glb").disabled = !made || !this.head;
   }
 
   /** Do something; a failure becomes a sentence on the page. */
@@ -162,6 +182,17 @@ class Page {
   hush() {
     byId("notice").hidden = true;
   }
+}
+
+async function load(Kind, manifest) {
+  const model = new Kind(manifest);
+  try {
+    await model.load();
+  } catch (error) {
+    model.close();
+    throw error;
+  }
+  return model;
 }
 
 const page = new Page();

@@ -20,13 +20,13 @@ export function expose(page) {
       return { rate, p50, p95, delay_ms: page.manifest.delay_ms };
     },
     get threads() {
-      return page.models.tab?.threads;
+      return page.models.tab?.then((model) => model.threads);
     },
     /** Frames of the take so far. */
     get frames() {
       return page.session.take.frames;
     },
-    /** The take so far: frames x channels, and the sound that it was made from. */
+    /** The take so far: frames x channels, and the first minute of the sound that made it. */
     take() {
       const { take, heard = [] } = page.session;
       return {

@@ -8,6 +8,7 @@ const AHEAD_S = 0.5;
 const PIECE = 1600;
 const FEED_MS = 40;
 const MEASURED = 150;
+const READABLE = 60 * SAMPLE_RATE;
 
 export class Session {
   /** `events`: onstate(state), onnotice(Notice). States: idle, waiting, live, playing. */
@@ -21,23 +22,24 @@ export class Session {
 
   /** Listen to the microphone. */
   async listen(model, choice, seed = 0) {
-    await this._begin(model, choice, seed);
-    const fail = (notice) => this._fail(notice);
-    this.sound = new Microphone((samples) => this._hear(samples), fail);
-    await this._guard(this.sound.start(), "live");
+    await this._begin(model, choice, seed, "live", () => {
+      this.sound = new Microphone((samples) => this._hear(samples), (notice) => this._fail(notice));
+      return this.sound.start();
+    });
   }
 
   /** Play a recording at 16 kHz; the model stays a little ahead of what is heard. */
   async play(model, choice, samples, seed = 0) {
-    await this._begin(model, choice, seed);
-    this.left = samples;
-    const { take } = this;
-    const end = () => this.take === take && this.stop();
-    this.sound = new Player(samples, () => this.flushed.then(end));
-    this.flushed = new Promise((resolve) => (this.flush = resolve));
-    this._feed();
-    this.feeding = setInterval(() => this._feed(), FEED_MS);
-    await this._guard(Promise.race([this.first, pause(2000)]).then(() => this.sound?.start()), "playing");
+    await this._begin(model, choice, seed, "playing", async (current) => {
+      this.left = samples;
+      const flushed = new Promise((resolve) => (this.flush = resolve));
+      const player = new Player(samples, () => flushed.then(() => current() && this.stop()));
+      this.sound = player;
+      this.feeding = setInterval(() => this._feed(), FEED_MS);
+      this._feed();
+      await Promise.race([this.first, pause(2000)]);
+      await player.start();
+    });
   }
 
   /** End the take; what was made stays. */
@@ -50,35 +52,44 @@ export class Session {
     this._become("idle");
   }
 
-  /** The time of the face in seconds: what is heard, less what the model must wait for. */
+  /** How much later than sound the face is, in seconds: what the model must wait for. */
+  get delay_s() {
+    return this.state === "live" ? this.manifest.delay_ms / 1000 : 0;
+  }
+
+  /** The time of the face in seconds: what is heard, less the delay. */
   now() {
     if (!this.sound) return this.shown ?? 0;
-    const delay_s = this.state === "live" ? this.manifest.delay_ms / 1000 : 0;
-    this.shown = Math.max(this.sound.now() - delay_s, 0);
+    this.shown = Math.max(this.sound.now() - this.delay_s, 0);
     return this.shown;
   }
 
-  async _begin(model, choice, seed) {
+  /** The sound that belongs to the picture, as a track to record. */
+  track() {
+    return this.sound.track(this.delay_s);
+  }
+
+  /** Begin a take; once it ends or another begins, what it still waited for counts no more. */
+  async _begin(model, choice, seed, state, start) {
     this.stop();
-    this._become("waiting");
-    Object.assign(this, { model, take: new Take(this.manifest), milliseconds: [], heard: [] });
-    this.shown = 0;
+    const take = new Take(this.manifest);
+    Object.assign(this, { model, take, milliseconds: [], heard: [], sent: 0, shown: 0 });
     this.first = new Promise((resolve) => (this.began = resolve));
+    this._become("waiting");
+    const current = () => this.take === take && this.model === model;
     const listener = {
       onframes: (answer) => this._frames(answer),
       onerror: (error) => this._fail(error),
     };
-    await this._guard(model.open(choice, seed, listener), "waiting");
-  }
-
-  async _guard(work, state) {
     try {
-      await work;
+      await model.open(choice, seed, listener);
+      if (current()) await start(current);
     } catch (error) {
+      if (!current()) return;
       this.stop();
       throw error;
     }
-    if (this.model) this._become(state);
+    if (current()) this._become(state);
   }
 
   _frames(answer) {
@@ -88,17 +99,15 @@ export class Session {
   }
 
   _hear(samples) {
-    this.heard.push(samples.slice());
+    if (this.sent < READABLE) this.heard.push(samples.slice()); // for the readout only
+    this.sent += samples.length;
     this.model?.push(samples);
   }
 
   _feed() {
-    const aim = (this.sound.now() + AHEAD_S) * SAMPLE_RATE;
-    let sent = this.heard.length * PIECE;
-    for (; sent < Math.min(aim, this.left.length); sent += PIECE) {
-      this._hear(this.left.slice(sent, sent + PIECE));
-    }
-    if (sent < this.left.length) return;
+    const aim = Math.min((this.sound.now() + AHEAD_S) * SAMPLE_RATE, this.left.length);
+    while (this.sent < aim) this._hear(this.left.slice(this.sent, this.sent + PIECE));
+    if (this.sent < this.left.length) return;
     clearInterval(this.feeding);
     this.model.flush().then(this.flush);
   }

@@ -1,8 +1,12 @@
 """What tests read from the page."""
 
+import json
+import subprocess
 import time
 
 import numpy as np
+
+from tests.distill.live.page.conftest import PAGE
 
 
 def take(page) -> tuple[np.ndarray, np.ndarray]:
@@ -42,6 +46,15 @@ def notice(page) -> str:
     """Return the sentence that the page shows."""
     page.wait_for_selector("#notice:not([hidden])")
     return page.inner_text("#sentence")
+
+
+def in_node(code: str, result: str):
+    """Return an expression of JavaScript after some code; PAGE is the page's folder there."""
+    code = f"{code} process.stdout.write(JSON.stringify({result}));".replace("PAGE", str(PAGE))
+    made = subprocess.run(
+        ["node", "--input-type=module", "-e", code], capture_output=True, check=True, text=True
+    )
+    return json.loads(made.stdout)
 
 
 def streamed(talker, samples: np.ndarray, **options) -> np.ndarray:

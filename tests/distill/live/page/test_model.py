@@ -1,23 +1,15 @@
 """The page's own arithmetic against Python's, in node."""
 
-import json
-import subprocess
-
 import numpy as np
 
 from distill.audio.frames import frames_for
 from distill.audio.grid import WindowGrid
 from distill.noise import seeded_noise
-from tests.distill.live.page.conftest import PAGE
+from tests.distill.live.page.reading import in_node
 
 
 def node(module: str, expression: str):
-    code = f"import * as m from '{PAGE}/src/model/{module}.js';"
-    code += f"process.stdout.write(JSON.stringify({expression}))"
-    made = subprocess.run(
-        ["node", "--input-type=module", "-e", code], capture_output=True, check=True, text=True
-    )
-    return json.loads(made.stdout)
+    return in_node(f"import * as m from 'PAGE/src/model/{module}.js';", expression)
 
 
 def test_noise_is_that_of_python():

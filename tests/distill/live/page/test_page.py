@@ -21,7 +21,11 @@ def asked():
 
 @pytest.fixture(scope="module")
 def page(visit, asked):
-    return visit(before=lambda page: page.on("request", lambda r: asked.append(r.url)))
+    def watch(page):
+        for kind in ("request", "websocket"):
+            page.on(kind, lambda asking: asked.append(asking.url))
+
+    return visit(before=watch)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +66,10 @@ def test_a_take_is_kept_as_csv_and_glb(played, tmp_path):
     kept, rig = read_morphs(tmp_path / "face.glb"), load_rig("arkit")
     assert isinstance(rig, LinearRig)
     times, weights = animated(tmp_path / "face.glb")
-    np.testing.assert_allclose(times, np.arange(len(values)) / 30.0, atol=1e-5)
+    np.testing.assert_allclose(times, np.arange(len(values) + 1) / 30.0, atol=1e-5)
     columns = [rig.channels.index(name) for name in kept.names]
     expected = rig.effective(torch.from_numpy(values))[:, columns].numpy()
-    np.testing.assert_allclose(weights, expected, atol=1e-6)
+    np.testing.assert_allclose(weights, [*expected, expected[-1]], atol=1e-6)
     np.testing.assert_allclose(kept.points, rig.neutral.numpy(), atol=1e-3)
 
 
@@ -89,13 +93,20 @@ def animated(path):
 def test_nothing_is_asked_of_anybody_else(played, asked, address):
     own = (f"http://{address}/", f"blob:http://{address}/")
     assert len(asked) > 8 and [url for url in asked if not url.startswith(own)] == []
-    assert not any(url.startswith("ws") for url in asked)
+
+
+DELAYS = """
+window.delays = [];
+window.DelayNode = class extends DelayNode {
+  constructor(context, options) { super(context, options); delays.push(1000 * options.delayTime); }
+};
+"""
 
 
 @pytest.fixture(scope="module")
 def live(visit):
     """A page that hears speech in its microphone."""
-    page = visit(permissions=["microphone"])
+    page = visit(permissions=["microphone"], before=lambda page: page.add_init_script(DELAYS))
     listen(page, 60)
     return page
 
@@ -110,7 +121,7 @@ def test_a_microphone_moves_the_face_as_python_says(live, python):
     assert values.std(0).max() > 1e-3 and live.evaluate("facedistill.shown.now") > 0
 
 
-def test_a_video_has_picture_and_sound(live, tmp_path):
+def test_a_video_has_picture_and_sound_as_late_as_it(live, tmp_path):
     live.get_by_role("button", name="Record video").click()
     live.wait_for_timeout(2500)
     with live.expect_download() as download:
@@ -120,6 +131,8 @@ def test_a_video_has_picture_and_sound(live, tmp_path):
     with av.open(str(path)) as video:
         assert {stream.type for stream in video.streams} == {"video", "audio"}
         assert sum(1 for _ in video.decode(video=0)) > 0
+    late_ms = live.evaluate("facedistill.figures.delay_ms")
+    assert late_ms > 0 and live.evaluate("delays") == [pytest.approx(late_ms)]
 
 
 def test_a_lost_microphone_is_said_and_can_be_used_again(live):

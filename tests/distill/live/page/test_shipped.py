@@ -33,6 +33,17 @@ def test_steps_are_those_that_it_was_distilled_for(page, python):
     assert steps.input_value() == str(python.steps) and steps.is_disabled()
 
 
+def test_a_model_chosen_while_another_loads_replaces_it_and_its_take(page, spoken):
+    play(page, spoken)
+    workers = len(page.workers)
+    for name in ("other", SHIPPED):
+        with page.expect_request(f"**/model/stream.int8.onnx?model={name}"):
+            page.get_by_label("Model").select_option(name)
+    assert page.get_by_role("button", name="CSV").is_disabled()
+    play(page, spoken)
+    assert len(page.workers) == workers
+
+
 def test_lips_follow_the_voice_in_the_microphone_as_python_says(page, python):
     listen(page, 150)
     samples, values = take(page)

@@ -9,8 +9,7 @@ from distill.face.space import MotionSpace
 from tests.distill.live.page.reading import gaps, notice, play, take
 
 PHONE = {"width": 360, "height": 740}
-NAMES = """[...document.querySelectorAll('button, select, input:not([hidden])')].map((control) =>
-  [control.id || control.value, control.labels?.[0]?.innerText || control.innerText])"""
+CONTROLS = {"button", "combobox", "slider", "radio"}
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +37,7 @@ def test_what_is_missing_is_said_and_the_page_stays_alive(visit, missing, said):
     page = visit(before=lambda page: page.route(missing, lambda route: route.abort()))
     assert said in notice(page)
     assert page.get_by_role("button", name="Open file").is_enabled()
+    assert len(page.workers) == ("rig" in missing)
 
 
 def test_a_server_that_does_not_answer_is_said(visit):
@@ -55,7 +55,10 @@ def test_a_file_that_is_no_sound_is_said(page, tmp_path):
 
 
 def test_everything_can_be_reached_by_keyboard_and_has_a_name(page):
-    assert [name for name, words in page.evaluate(NAMES) if not words.strip()] == []
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    parts = [node for node in tree if not node["ignored"] and node["role"]["value"] in CONTROLS]
+    assert {part["role"]["value"] for part in parts} == CONTROLS
+    assert [part for part in parts if not part.get("name", {}).get("value", "").strip()] == []
     reached = set()
     page.evaluate("document.activeElement.blur()")
     for _ in range(16):

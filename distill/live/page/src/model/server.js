@@ -18,32 +18,34 @@ export class ServerModel {
   async load() {}
 
   /** Begin a stream; a changed persona continues it as a new one whose times are moved on. */
-  async open(choice, seed, listener) {
+  open(choice, seed, listener) {
     this.stop();
-    Object.assign(this, { choice, seed, listener, sent: 0, moved: 0 });
-    await this._connect();
+    Object.assign(this, { choice, seed, listener, sent: 0, sentAt: [], moved: 0, waiting: [] });
+    this.flushed = false;
+    return new Promise((resolve, reject) => {
+      Object.assign(this, { opened: resolve, refused: reject });
+      this._connect();
+    });
   }
 
   push(samples) {
     this.sent += samples.length;
     this.sentAt.push([this.sent, performance.now()]);
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(samples);
-    else this.waiting.push(samples);
+    this._send(samples);
   }
 
-  async dress(choice) {
-    if (!this.socket) return;
-    const { fps } = this.manifest;
+  dress(choice) {
+    if (!this.socket || this.flushed) return;
     this.choice = choice;
+    if (this.ready) this._moveOn();
     this._drop();
-    this.moved += Math.round((this.sent / SAMPLE_RATE) * fps);
-    this.sent = 0;
-    await this._connect().catch((error) => this.listener?.onerror(error));
+    this._connect();
   }
 
   flush() {
     const ended = new Promise((resolve) => (this.onend = resolve));
-    this.socket?.send(JSON.stringify({ type: "flush" }));
+    this.flushed = true;
+    this._send(JSON.stringify({ type: "flush" }));
     return ended;
   }
 
@@ -56,38 +58,46 @@ export class ServerModel {
     this.stop();
   }
 
+  /** Send something, after all that waits for the server to be ready. */
+  _send(message) {
+    if (this.ready) this.socket.send(message);
+    else this.waiting.push(message);
+  }
+
+  _moveOn() {
+    this.moved += Math.round((this.sent / SAMPLE_RATE) * this.manifest.fps);
+    [this.sent, this.sentAt] = [0, []];
+  }
+
   _drop() {
-    const socket = this.socket;
-    this.socket = null;
+    const { socket } = this;
+    [this.socket, this.ready] = [null, false];
     socket?.close(1000);
   }
 
   _connect() {
-    this.sentAt = [];
-    this.waiting = [];
     const url = address("v1/stream");
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
     this.socket = socket;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => socket.send(JSON.stringify(this._header()));
-    return new Promise((resolve, reject) => {
-      socket.onmessage = ({ data }) => {
-        if (typeof data !== "string") return this._frames(data);
-        const message = JSON.parse(data);
-        if (message.type === "error") this._fail(new Notice(message.message), reject);
-        if (message.type === "end") this.onend?.();
-        if (message.type !== "ready") return;
-        for (const samples of this.waiting.splice(0)) socket.send(samples);
-        resolve();
-      };
-      socket.onclose = async ({ code }) => {
-        if (socket !== this.socket) return;
-        if (code === 1000) return this.onend?.();
-        const why = (await isFull()) ? FULL : GONE;
-        if (socket === this.socket) this._fail(new Notice(why), reject);
-      };
-    });
+    socket.onmessage = ({ data }) => {
+      if (typeof data !== "string") return this._frames(data);
+      const message = JSON.parse(data);
+      if (message.type === "error") this._fail(new Notice(message.message));
+      if (message.type === "end") this.onend?.();
+      if (message.type !== "ready") return;
+      this.ready = true;
+      for (const waiting of this.waiting.splice(0)) socket.send(waiting);
+      this.opened();
+    };
+    socket.onclose = async ({ code }) => {
+      if (socket !== this.socket) return;
+      if (code === 1000) return this.onend?.();
+      const why = (await isFull()) ? FULL : GONE;
+      if (socket === this.socket) this._fail(new Notice(why));
+    };
   }
 
   _header() {
@@ -98,10 +108,10 @@ export class ServerModel {
     };
   }
 
-  _fail(notice, reject) {
-    this.socket = null;
+  _fail(notice) {
+    [this.socket, this.ready] = [null, false];
     this.onend?.();
-    reject(notice);
+    this.refused(notice);
     this.listener?.onerror(notice);
     this.listener = null;
   }
@@ -128,8 +138,10 @@ export class ServerModel {
 
 /** Whether all streams are taken: a browser does not tell why a handshake was refused. */
 async function isFull() {
-  const answer = await fetch(address("readyz")).catch(() => null);
-  if (!answer) return false;
-  const { streams } = await answer.json();
-  return streams.open >= streams.most;
+  try {
+    const { streams } = await (await fetch(address("readyz"))).json();
+    return streams.open >= streams.most;
+  } catch {
+    return false; // gone, or a balancer answers in its stead
+  }
 }

@@ -38,6 +38,9 @@ function animation(head, take) {
     weights.push(...shown);
     turns.push(...turn(curve("headYaw"), curve("headPitch"), curve("headRoll")).toArray());
   }
+  times.push(take.frames / take.fps); // the last is held to the end of the sound
+  weights.push(...weights.slice(-columns.length));
+  turns.push(...turns.slice(-4));
   return new three.AnimationClip("speech", -1, [
     new three.NumberKeyframeTrack("face.morphTargetInfluences", times, weights),
     new three.QuaternionKeyframeTrack("head.quaternion", times, turns),

@@ -16,14 +16,14 @@ export function form() {
   return FORMS.find(([type]) => globalThis.MediaRecorder?.isTypeSupported(type)) ?? null;
 }
 
-/** Record a canvas and a sound track; `stop` gives {blob, suffix}. */
+/** Record a canvas and a sound track of its own; `stop` gives {blob, suffix}. */
 export class Video {
   constructor(canvas, track) {
     const found = form();
     if (!found) throw new Notice("This browser records no video; save a CSV or GLB.");
     [this.type, this.suffix] = found;
     const stream = canvas.captureStream(FRAMES_PER_S);
-    if (track) stream.addTrack(track.clone());
+    stream.addTrack(track);
     this.recorder = new MediaRecorder(stream, { mimeType: this.type, videoBitsPerSecond: 6e6 });
     this.parts = [];
     this.recorder.ondataavailable = ({ data }) => this.parts.push(data);

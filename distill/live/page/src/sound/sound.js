@@ -7,12 +7,27 @@ import tapUrl from "./tap.js?url&no-inline";
 const LONGEST_S = 600;
 let context;
 
-/** The one audio context; must first be asked for by a press of a key or button. */
-export async function audio() {
+function made() {
   context ??= new AudioContext({ sampleRate: SAMPLE_RATE, latencyHint: "interactive" });
-  context.added ??= context.audioWorklet.addModule(tapUrl);
-  await Promise.all([context.resume(), context.added]);
   return context;
+}
+
+/** The one audio context, running; must be asked for by a press of a key or button. */
+async function audio() {
+  await made().resume();
+  return context;
+}
+
+/** Load what only a microphone needs, once: later the server may be gone. */
+export async function prepare() {
+  if (!navigator.mediaDevices || !made().audioWorklet) {
+    throw new Notice("This address may not use a microphone: open the page on localhost or https.");
+  }
+  context.tapped ??= context.audioWorklet.addModule(tapUrl).catch((error) => {
+    context.tapped = null;
+    throw new Notice("The server is gone. Start it again, or open a file.", error.message);
+  });
+  await context.tapped;
 }
 
 /** A microphone; `onsamples(Float32Array)` as they come, `onlost(Notice)` when it goes. */
@@ -22,16 +37,15 @@ export class Microphone {
   }
 
   async start() {
-    if (!navigator.mediaDevices) {
-      throw new Notice("This address may not use a microphone: open the page on localhost or https.");
-    }
+    await prepare();
+    await audio();
     const asked = { channelCount: 1, echoCancellation: false, noiseSuppression: false };
     this.stream = await navigator.mediaDevices
       .getUserMedia({ audio: { ...asked, autoGainControl: false } })
       .catch((error) => {
         throw new Notice(REFUSALS[error.name] ?? REFUSALS.NotReadableError, error.name);
       });
-    const context = await audio();
+    if (this.stopped) return this.stop();
     this.stream.getAudioTracks()[0].addEventListener("ended", () => this._lost());
     try {
       this.source = context.createMediaStreamSource(this.stream);
@@ -53,12 +67,14 @@ export class Microphone {
     return this.begun === undefined ? 0 : context.currentTime - this.begun;
   }
 
-  /** What a recording of the picture should sound like. */
-  track() {
-    return this.stream.getAudioTracks()[0];
+  /** What a recording of a picture that is `delay_s` late sounds like. */
+  track(delay_s) {
+    return delayed(this.source, delay_s);
   }
 
+  /** End for good, also while the microphone is still asked for. */
   stop() {
+    this.stopped = true;
     if (this.tap) this.tap.port.onmessage = null;
     this.source?.disconnect();
     this.silent?.disconnect();
@@ -73,7 +89,7 @@ export class Microphone {
 
 /** Mono samples at 16 kHz of a recording. */
 export async function decode(bytes) {
-  const context = await audio();
+  await audio();
   const buffer = await context.decodeAudioData(bytes).catch((error) => {
     throw new Notice("This file cannot be read as sound; open a wav, mp3, ogg or m4a.", error.name);
   });
@@ -96,13 +112,12 @@ export class Player {
   }
 
   async start() {
-    const context = await audio();
+    await audio();
+    if (this.stopped) return;
     const buffer = new AudioBuffer({ length: this.samples.length, sampleRate: SAMPLE_RATE });
     buffer.copyToChannel(this.samples, 0);
     this.source = new AudioBufferSourceNode(context, { buffer });
-    this.out = new MediaStreamAudioDestinationNode(context);
     this.source.connect(context.destination);
-    this.source.connect(this.out);
     this.source.onended = () => this.onend();
     this.begun = context.currentTime + 0.05;
     this.source.start(this.begun);
@@ -110,19 +125,32 @@ export class Player {
 
   now() {
     if (this.begun === undefined) return 0;
-    return Math.max(context.currentTime - this.begun - (context.outputLatency || 0), 0);
+    return Math.max(context.currentTime - this.begun - lag(), 0);
   }
 
-  track() {
-    return this.out.stream.getAudioTracks()[0];
+  /** What a recording of a picture that is `delay_s` late sounds like. */
+  track(delay_s) {
+    return delayed(this.source, lag() + delay_s);
   }
 
   stop() {
+    this.stopped = true;
     if (!this.source) return;
     this.source.onended = null;
     this.source.stop();
     this.source.disconnect();
   }
+}
+
+/** Seconds until the loudspeaker sounds. */
+const lag = () => context.outputLatency || 0;
+
+/** A track of what a node gives, some seconds later. */
+function delayed(source, seconds) {
+  const late = new DelayNode(context, { delayTime: seconds, maxDelayTime: 1 + seconds });
+  const out = new MediaStreamAudioDestinationNode(context);
+  source.connect(late).connect(out);
+  return out.stream.getAudioTracks()[0];
 }
 
 const REFUSALS = {
