@@ -8,7 +8,8 @@ import soxr
 
 from benchmarks.speed import speech_like_audio
 from distill.audio.grid import WindowGrid
-from distill.stream import MotionStream, advance_together
+from distill.feed import advance_together
+from distill.stream import MotionStream
 from distill.talker import Talker
 from distill.units import SAMPLE_RATE_HZ
 

@@ -1,7 +1,6 @@
 """Motion while somebody speaks: push audio of any length, get the frames that are final.
 
-Nothing here needs torch. What a stream says depends on the audio alone, never on how it was cut
-into pieces: every block of frames is computed by the same operations on the same numbers.
+Nothing here needs torch.
 
 Beside other tasks, the networks run in a thread (README has the loop without one):
 
@@ -27,14 +26,13 @@ from jaxtyping import Float
 
 from distill.audio.decode import LARGEST_SAMPLE
 from distill.audio.frames import frames_for
-from distill.audio.grid import FFT_SAMPLES, HALF_WINDOW_SAMPLES, WindowGrid
+from distill.audio.grid import WindowGrid
 from distill.audio.resampler import StreamResampler
 from distill.engines.engine import StreamingEngine, StreamState
 from distill.errors import UserError
-from distill.noise import seeded_noise
+from distill.feed import Feed, Work, advance_together
 from distill.units import SAMPLE_RATE_HZ
 
-_EDGE = FFT_SAMPLES // 2 - HALF_WINDOW_SAMPLES
 RATES_HZ = (4_000, 384_000)
 
 
@@ -44,156 +42,6 @@ class Frames:
 
     values: np.ndarray
     times_s: np.ndarray
-
-
-@dataclass(slots=True, kw_only=True)
-class Work:
-    """One block of one stream, ready to be computed: windows (1 N L), noise (1 K D), memory."""
-
-    windows: np.ndarray
-    noise: np.ndarray
-    persona: np.ndarray | None
-    state: StreamState
-
-
-class Feed:
-    """What one stream has heard and not yet answered; `take` and `give` let others batch the work.
-
-    Args:
-        engine: Its networks; used for shapes and the first memory only.
-        persona: Personalized embedding (1 E), or None.
-        seed: Seed of the motion that speech leaves open.
-        level: Scale of the noise.
-        fps: Motion frames per second.
-        motion_dim: Channels D.
-    """
-
-    def __init__(
-        self,
-        engine: StreamingEngine,
-        persona: Float[np.ndarray, "1 E"] | None,
-        *,
-        seed: int,
-        level: float,
-        fps: float,
-        motion_dim: int,
-    ) -> None:
-        self.engine, self.persona, self.seed = engine, persona, seed
-        self.level, self.fps, self.motion_dim = np.float32(level), fps, motion_dim
-        self.shape = engine.stream
-        self.grid = WindowGrid(fps, self.shape.per_frame)
-        self.state = engine.begin(1)
-        self.heard = 0  # samples
-        self._kept, self._start = np.zeros(0, np.float32), 0
-        self._expect(min(self.shape.shift_frames, 0))
-
-    @property
-    def frame(self) -> int:
-        """The next motion frame; negative while hearing gets ahead."""
-        return self.hearing - self.shape.shift_frames
-
-    def hear(self, audio: Float[np.ndarray, " S"]) -> None:
-        """Add audio at 16 kHz."""
-        self._kept = np.concatenate([self._kept, audio])
-        self.heard += len(audio)
-
-    def take(self) -> Work | None:
-        """Return the next block, or None until more is heard."""
-        if self._needed > self.heard:
-            return None
-        size, first = self.shape.block_frames, max(self.frame, 0)
-        noise = seeded_noise((self.seed,), size, self.motion_dim, start_frame=first)
-        return Work(
-            windows=self._windows(),
-            noise=self.level * noise,
-            persona=self.persona,
-            state=self.state,
-        )
-
-    def give(self, motion: Float[np.ndarray, "1 K D"], state: StreamState) -> np.ndarray:
-        """Take the answer to the block that was taken; returns its frames (N D), N <= K."""
-        size = self.shape.block_frames
-        early = min(max(-self.frame, 0), size)
-        self._expect(self.hearing + size)
-        self._forget(self._firsts[0])
-        history = state["history"].copy()
-        history[:, -size:] *= np.float32(self.shape.history_keep)
-        if early:  # motion of frames before the first was never shown: nothing to look back at
-            history[:, : max(history.shape[1] - size + early, 0)] = 0.0
-        self.state = {**state, "history": history}
-        return motion[0, early:]
-
-    def _expect(self, hearing: int) -> None:
-        """Turn to the block whose windows are those of frames from `hearing` on."""
-        self.hearing, size = hearing, self.shape.block_frames
-        # Windows of frames before the first are silent: they need no sound.
-        self._needed = self.grid.end(hearing + size - 1) if hearing + size > 0 else 0
-        indices = range(hearing * self.shape.per_frame, (hearing + size) * self.shape.per_frame)
-        self._firsts = [self.grid.centre(index) - HALF_WINDOW_SAMPLES for index in indices]
-        if hearing < 0:
-            self._firsts = [
-                -FFT_SAMPLES if i < 0 else f for i, f in zip(indices, self._firsts, strict=True)
-            ]
-
-    def _windows(self) -> Float[np.ndarray, "1 N L"]:
-        """Return the windows of the block; silence before the start and after what was heard."""
-        out = np.zeros((1, len(self._firsts), FFT_SAMPLES), np.float32)
-        for row, first in zip(out[0], self._firsts, strict=True):
-            low, high = max(first, 0), min(first + 2 * HALF_WINDOW_SAMPLES, self.heard)
-            if high > low:
-                part = self._kept[low - self._start : high - self._start]
-                row[_EDGE + low - first : _EDGE + high - first] = part
-        return out
-
-    def _forget(self, sample: int) -> None:
-        drop = min(max(sample - self._start, 0), len(self._kept))
-        self._kept, self._start = self._kept[drop:], self._start + drop
-
-
-def generate(
-    engine: StreamingEngine,
-    audio: Float[np.ndarray, " S"],
-    persona: Float[np.ndarray, "1 E"] | None,
-    *,
-    seeds: Sequence[int],
-    level: float,
-    fps: float,
-    motion_dim: int,
-) -> Float[np.ndarray, "B F D"]:
-    """Return the motion of a whole recording in rig units, a row per seed, as a stream makes it."""
-    frames, shape = frames_for(len(audio), fps), engine.stream
-    feeds = [
-        Feed(engine, persona, seed=seed, level=level, fps=fps, motion_dim=motion_dim)
-        for seed in seeds
-    ]
-    end = feeds[0].grid.end(frames + shape.shift_frames + shape.block_frames)
-    made: list[np.ndarray] = []
-    for feed in feeds:
-        feed.hear(np.pad(audio, (0, max(end - len(audio), 0))))
-    while feeds[0].frame < frames:
-        works = [work for feed in feeds if (work := feed.take()) is not None]
-        answers = advance_together(engine, works)
-        given = [feed.give(*answer) for feed, answer in zip(feeds, answers, strict=True)]
-        made.append(np.stack(given))
-    return np.concatenate(made, axis=1)[:, :frames]
-
-
-def advance_together(
-    engine: StreamingEngine, works: Sequence[Work]
-) -> list[tuple[np.ndarray, StreamState]]:
-    """Compute blocks of several streams in one call."""
-    if len(works) == 1:
-        return [engine.advance(works[0].windows, works[0].persona, works[0].noise, works[0].state)]
-    voices = [work.persona for work in works]
-    persona = None if voices[0] is None else np.concatenate([v for v in voices if v is not None])
-    motion, state = engine.advance(
-        np.concatenate([work.windows for work in works]),
-        persona,
-        np.concatenate([work.noise for work in works]),
-        {name: np.concatenate([work.state[name] for work in works]) for name in works[0].state},
-    )
-    rows = [slice(i, i + 1) for i in range(len(works))]
-    return [(motion[at], {name: value[at] for name, value in state.items()}) for at in rows]
 
 
 @dataclass(kw_only=True)

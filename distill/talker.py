@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from distill import stream
 from distill.audio.decode import load_audio
 from distill.audio.frames import exact_fps, frames_for, sample_at
 from distill.engines import Engine, open_engine
 from distill.engines.engine import StreamingEngine
 from distill.errors import UserError
 from distill.face.curves import resample_curves
+from distill.feed import generate
 from distill.folder import BANK, WEIGHTS, find_model, read_config
 from distill.noise import seeded_noise
 from distill.persona import SILENCE_PEAK, PersonaBank
@@ -232,7 +232,7 @@ class Talker:
         level = np.float32(self.config["noise"])
         if isinstance(self.engine, StreamingEngine):
             return self.physical(
-                stream.generate(
+                generate(
                     self.engine, audio, persona, seeds=seeds, level=float(level), fps=self.fps,
                     motion_dim=channels,
                 )

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from distill.engines.engine import StreamingEngine, StreamState
+from distill.feed import Work, advance_together
 from distill.live.metrics import Metrics
-from distill.stream import Frames, MotionStream, Work, advance_together
+from distill.stream import Frames, MotionStream
 
 T = TypeVar("T")
 Made = tuple[np.ndarray, StreamState] | Exception

@@ -7,7 +7,8 @@ from distill.audio.grid import HALF_WINDOW_SAMPLES, WindowGrid
 from distill.engines.eager import EagerStreamEngine
 from distill.engines.engine import StreamingEngine, StreamShape
 from distill.errors import UserError
-from distill.stream import MotionStream, advance_together, generate
+from distill.feed import advance_together, generate
+from distill.stream import MotionStream
 from students.stream import build
 
 D, E, FPS = 7, 6, 30.0

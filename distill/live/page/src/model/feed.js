@@ -1,4 +1,4 @@
-// What one stream has heard and not yet answered: `Feed` and `MotionStream` of distill/stream.py.
+// What one stream has heard and not yet answered: `Feed` of distill/feed.py and `MotionStream` of distill/stream.py.
 
 import { FFT_SAMPLES, HALF_WINDOW, WindowGrid, framesFor } from "./grid.js";
 import { seededNoise } from "./noise.js";
