@@ -17,7 +17,7 @@ CHUNK_S, WARM_UP_S, SPEECH_S = 0.02, 1.0, 4.0
 CHUNK = round(CHUNK_S * SAMPLE_RATE_HZ)
 
 
-def measure_alone(talker: Talker, seconds: float, rate_hz: int) -> dict[str, float]:
+def measure_alone(talker: Talker, seconds: float, rate_hz: int) -> dict[str, float | int]:
     """Push speech in chunks of 20 ms; return delays in ms, the compute of a frame apart."""
     stream, chunk = talker.stream(), round(CHUNK_S * rate_hz)
     audio = soxr.resample(speech_like_audio(seconds + WARM_UP_S), SAMPLE_RATE_HZ, rate_hz)

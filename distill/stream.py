@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from distill.audio.decode import LARGEST_SAMPLE
 from distill.audio.frames import frames_for
@@ -126,7 +126,7 @@ class MotionStream:
             self._resampler = StreamResampler(sample_rate)
         self._rate_hz = sample_rate
 
-    def push(self, pcm: Float[np.ndarray, "..."], sample_rate: int = SAMPLE_RATE_HZ) -> Frames:
+    def push(self, pcm: Num[np.ndarray, "..."], sample_rate: int = SAMPLE_RATE_HZ) -> Frames:
         """Hear a piece of mono audio of any length in [-1, 1]; return the frames it completes.
 
         Raises:
@@ -142,7 +142,7 @@ class MotionStream:
         self.reset()
         return rest
 
-    def hear(self, pcm: Float[np.ndarray, "..."], sample_rate: int = SAMPLE_RATE_HZ) -> None:
+    def hear(self, pcm: Num[np.ndarray, "..."], sample_rate: int = SAMPLE_RATE_HZ) -> None:
         """Take audio as `push` does without computing: several streams can then be batched.
 
         Who batches calls `take` on each stream, `advance_together` on what they gave, and `give`
@@ -193,7 +193,7 @@ class MotionStream:
         )
 
 
-def checked(pcm: Float[np.ndarray, "..."]) -> Float[np.ndarray, " N"]:
+def checked(pcm: Num[np.ndarray, "..."]) -> Float[np.ndarray, " N"]:
     """Return mono samples as float32.
 
     Raises:

@@ -17,7 +17,12 @@ from distill.training.progress import Progress
 from tests.benchmarks.fakes import FakeCorpus, space
 from tests.smoke.runs import finish, start
 
-TWO = ("trainer.threads=null", "distill.end_steps=2", "budget.regression_updates=40")
+TWO = (
+    "trainer.threads=null",
+    "trainer.precision=32-true",
+    "distill.end_steps=2",
+    "budget.regression_updates=40",
+)
 ROUNDING = 1e-3  # sums of two threads differ in their last bits from those of one
 
 
