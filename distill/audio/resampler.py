@@ -13,8 +13,9 @@ from distill.units import SAMPLE_RATE_HZ
 
 ZEROS, BETA, BAND = 32, 8.0, 0.96
 """Zero crossings of the kernel on each side, Kaiser's parameter, pass band of the lower rate."""
-PHASES = 1920
-"""Most kernels between two samples: every common rate needs fewer, others are that exact."""
+PHASES = 2560
+"""Most kernels between two samples of the lower rate: every common rate needs fewer, and the size
+of their table has a limit, whatever rate a stranger asks for."""
 
 
 class StreamResampler:
@@ -57,7 +58,9 @@ class StreamResampler:
         before, rest = np.divmod(places, SAMPLE_RATE_HZ)
         windows = np.lib.stride_tricks.sliding_window_view(self._kept, 2 * self.reach)
         heard = windows[before - self.reach + 1 - self._first]
-        made = (heard * self.kernels[rest * len(self.kernels) // SAMPLE_RATE_HZ]).sum(axis=1)
+        phases = len(self.kernels) - 1
+        nearest = (2 * rest * phases + SAMPLE_RATE_HZ) // (2 * SAMPLE_RATE_HZ)
+        made = (heard * self.kernels[nearest]).sum(axis=1)
         self._made = end
         drop = end * self.rate_hz // SAMPLE_RATE_HZ - self.reach + 1 - self._first
         self._kept, self._first = self._kept[drop:], self._first + drop
@@ -66,11 +69,11 @@ class StreamResampler:
 
 @lru_cache(maxsize=4)
 def _kernels(rate_hz: int) -> Float32[np.ndarray, "phases taps"]:
-    """Return the weights of the samples around a place, for every phase between two of them."""
+    """Return the weights of the samples around a place, for phases from one of them to the next."""
     scale = min(1.0, SAMPLE_RATE_HZ / rate_hz)
     reach = math.ceil(ZEROS / (BAND * scale))
-    count = min(SAMPLE_RATE_HZ // math.gcd(rate_hz, SAMPLE_RATE_HZ), PHASES)
-    phases = np.arange(count)[:, None] / count
+    count = min(SAMPLE_RATE_HZ // math.gcd(rate_hz, SAMPLE_RATE_HZ), math.ceil(PHASES * scale))
+    phases = np.arange(count + 1)[:, None] / count
     offset = np.arange(1 - reach, reach + 1) - phases
     weights = BAND * scale * np.sinc(BAND * scale * offset) * _kaiser(offset / reach)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

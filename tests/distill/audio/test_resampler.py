@@ -41,6 +41,11 @@ def test_nothing_above_8_khz_comes_back_below_it(rate_hz):
         assert np.abs(resampled(tone(hz, rate_hz), rate_hz, [])[400:-400]).max() < 1e-3
 
 
+@pytest.mark.parametrize("rate_hz", [4_001, 44_101, 383_999])
+def test_no_rate_asks_for_much_memory(rate_hz):
+    assert StreamResampler(rate_hz).kernels.size < 200_000
+
+
 @pytest.mark.parametrize("rate_hz", RATES)
 def test_a_sample_waits_for_the_delay_and_no_longer(rate_hz):
     resampler, made, heard = StreamResampler(rate_hz), 0, 0
