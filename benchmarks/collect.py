@@ -121,7 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _keep(run: MeasuredRun, label: str) -> dict[str, Any]:
     results = run.results
     rows = [replace(row, metrics=_needed(row.metrics), metrics_unseen={}) for row in results.rows]
-    results = replace(results, rows=rows, recorded={}, formulas=_needed(results.formulas))
+    recorded = {k: _needed(v) for k, v in results.recorded.items() if k == "test"}
+    results = replace(results, rows=rows, recorded=recorded, formulas=_needed(results.formulas))
     return {
         "label": label,
         "seed": run.config["seed"],

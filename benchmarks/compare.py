@@ -34,12 +34,11 @@ PARETO_IN, CURVE_IN = (4.8, 3.6), (4.0, 2.8)
 DIGEST_SHOWN = 12
 
 
-def comparison(runs: Sequence[MeasuredRun], *, spread: bool = True) -> SideBySide:
-    """Return the table of all rows of all runs, test split."""
+def comparison(runs: Sequence[MeasuredRun], *, spread: bool = True) -> list[SideBySide]:
+    """Return the tables of all rows of all runs, test split."""
     first = runs[0].results
-    where = f"{first.splits.get('test', 0)} clips, data {first.data_hash}"
-    title = f"Test split, {where}"
-    return side_by_side({run.label: [run.results] for run in runs}, title=title, spread=spread)
+    where = f"test split, {first.splits.get('test', 0)} clips, data {first.data_hash}"
+    return side_by_side({run.label: [run.results] for run in runs}, where=where, spread=spread)
 
 
 def fact_table(runs: Sequence[MeasuredRun]) -> Table:
@@ -141,9 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         runs = read_runs(given.runs)
         if not given.force:
             require_comparable(runs)
-        shown = comparison(runs, spread=False)
         screen = console()
-        screen.print(rich_table(shown.table, shown.best))
+        for shown in comparison(runs, spread=False):
+            screen.print(rich_table(shown.table, shown.best))
         write_text(given.out, page(runs))
         screen.print(f"page: {given.out}", highlight=False)
 

@@ -13,6 +13,8 @@ from distill.storage import read_json
 
 FIRST_STAGES = ("personalizer", "teacher")
 CURVES = ("train/loss", "val/loss")
+NOT_MEASURING = ("timing_s", "teacher_steps", "export_steps")
+"""What a protocol says besides how quality was measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class MeasuredRun:
     @property
     def basis(self) -> dict[str, Any]:
         """What has to be equal for figures to be comparable."""
-        protocol = {k: v for k, v in self.results.protocol.items() if k != "timing_s"}
+        protocol = {k: v for k, v in self.results.protocol.items() if k not in NOT_MEASURING}
         return {
             "data": self.results.data_hash,
             "rig": self.config["rig"]["name"],

@@ -14,14 +14,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import STUDENT
+from benchmarks.results import STUDENT, TEACHER
 from benchmarks.side_by_side import LATENCY, SIZE
 from distill.command import guarded
 from distill.errors import UserError
 from distill.training.loggers import PROJECT, has_wandb_key
 
-SHOWN = ("lve", "eve", "fdd_abs", "closure", "diversity", "sync_r", LATENCY, SIZE)
-ROWS = ("teacher-16", STUDENT)
+SHOWN = (
+    "jitter_brows", "jitter_head", "spread_brows", "spread_head", "blinks_per_min", "fmd",
+    "fmd_velocity", "coverage", "match_mouth", "match_head", "lve_mean8", "lve", "closure",
+    LATENCY, SIZE,
+)  # fmt: skip
+NOT_OF_TEACHERS = ("match_mouth", "match_head")
+ROWS = (TEACHER, STUDENT)
 SWEPT = ("student", "distill.weights.pc", "distill.weights.gt", "distill.weights.ae")
 
 
@@ -41,12 +46,13 @@ def dashboard(entity: str, project: str) -> Any:
         return wr.Runset(entity=entity, project=project, name=name, filters=filters)
 
     columns = [wr.ParallelCoordinatesPlotColumn(metric=wr.Config(key)) for key in SWEPT]
-    columns += [wr.ParallelCoordinatesPlotColumn(metric=figure("lve"))]
+    columns += [wr.ParallelCoordinatesPlotColumn(metric=figure("lve_mean8"))]
     quality = [
         wr.ScatterPlot(title="LVE against latency", x=figure(LATENCY), y=figure("lve"), log_x=True),
         *(
-            wr.BarPlot(title=name, metrics=[figure(name, row) for row in ROWS], orientation="h")
+            wr.BarPlot(title=name, metrics=[figure(name, row) for row in rows], orientation="h")
             for name in SHOWN
+            for rows in [(STUDENT,) if name in NOT_OF_TEACHERS else ROWS]
         ),
         wr.WeavePanelSummaryTable(table_name="pareto"),
         wr.WeavePanelSummaryTable(table_name="comparison"),

@@ -18,7 +18,7 @@ MINUTE_S, SPEECH_S, SILENCE_S, CLOSED_SHARE = 60.0, 4.0, 2.0, 0.1
 def measure_drift(talker: Talker, clips: Sequence[Spoken], minutes: int) -> dict[str, object]:
     """Speak every clip over and over in its own voice; return the lip error of every minute.
 
-    Minutes differ only in what the stream remembers.
+    Minutes differ in what the stream remembers, and in their noise.
     """
     lips, errors = LipError(talker), []
     for clip in clips:

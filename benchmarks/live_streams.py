@@ -74,7 +74,8 @@ class Crowd:
 
     def due_s(self, i: int) -> float:
         """When the chunk that completes the next block of a stream is there."""
-        first = min(self.shape.shift_frames, 0) + self.blocks[i] * self.shape.block_frames
+        begin = self.shape.shift_frames - self.shape.early_frames
+        first = begin + self.blocks[i] * self.shape.block_frames
         samples = self.grid.end(int(first) + self.shape.block_frames - 1)
         return float(self.phases_s[i] + CHUNK_S * max(-(-samples // CHUNK), 1))
 

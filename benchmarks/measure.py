@@ -9,9 +9,17 @@ import numpy as np
 import torch
 
 from benchmarks.metrics.registry import specs
-from benchmarks.quality import SPLITS, SplitValues, clips_of, measure_rows
+from benchmarks.quality import SAMPLES, SPLITS, SplitValues, clips_of, measure_rows
 from benchmarks.reference import build_reference
-from benchmarks.results import Results, Row, Speed, parse_speed, ratios
+from benchmarks.results import (
+    TEACHER,
+    Results,
+    Row,
+    Speed,
+    parse_speed,
+    ratios,
+    teacher_name,
+)
 from benchmarks.speed import cold_start_s, speed_in_process
 from benchmarks.subjects import RecordedSubject, StillSubject, Subject, talker_subject
 from distill.errors import UserError
@@ -21,6 +29,8 @@ from distill.pipeline.runs import git_commit
 from distill.protocols import Corpus
 
 AUDIO_S = 10.0
+FEW_STEPS = (4, 2, 1)
+"""Steps that the teacher is run in besides its own."""
 Checkpoints = Sequence[tuple[str, Path, int]]
 Progress = Callable[[str, int, int], None]
 
@@ -37,6 +47,16 @@ class OpenedRun(Protocol):
     @property
     def space(self) -> MotionSpace:
         """Rig, frame rate and normalization."""
+        ...
+
+    @property
+    def teacher_steps(self) -> int:
+        """Sampler steps of the teacher that students learn from."""
+        ...
+
+    @property
+    def export_steps(self) -> int:
+        """Sampler steps of the student that is exported."""
         ...
 
     def corpus(self) -> Corpus:
@@ -66,7 +86,9 @@ def measure_opened(
     if not checkpoints:
         raise UserError(f"run {name} has no finished models to measure; let the run finish first")
     checkpoints += opened.exports()
-    subjects = build_subjects(space, checkpoints)
+    protocol = _protocol(seeds, speed_s, opened)
+    teacher = teacher_name(protocol)
+    subjects = build_subjects(space, with_fewer_steps(checkpoints, teacher))
     reference = build_reference(corpus, space, splits=SPLITS)
     values = measure_rows(
         [*subjects, RecordedSubject()],
@@ -75,6 +97,7 @@ def measure_opened(
         reference=reference,
         seeds=seeds,
         max_clips=max_clips,
+        teacher=teacher,
         progress=progress,
     )
     speeds = measure_speed(checkpoints, speed_s, progress) if speed_s else {}
@@ -88,11 +111,11 @@ def measure_opened(
         threads=torch.get_num_threads(),
         reference=_matmul() if speed_s else {},
         rows=rows,
-        ratios=ratios(rows),
+        ratios=ratios(rows, protocol),
         formulas=formulas(space.rig.units),
         recorded={split: rows.pop("recorded") for split, rows in values.items()},
         splits={split: len(clips_of(corpus, split, max_clips)) for split in values},
-        protocol=_protocol(seeds, speed_s),
+        protocol=protocol,
     )
 
 
@@ -101,13 +124,24 @@ def build_subjects(space: MotionSpace, checkpoints: Checkpoints) -> list[Subject
     from distill.talker import load
 
     rest = np.zeros(space.motion_dim, np.float32)
+    talkers = {path: load(path, runs_on(path)) for path in {path: 0 for _, path, _ in checkpoints}}
     subjects: list[Subject] = [
         StillSubject(name="neutral", frame=rest),
         StillSubject(name="mean", frame=space.mean.cpu().numpy()),
     ]
     return subjects + [
-        talker_subject(name, load(path, runs_on(path)), steps) for name, path, steps in checkpoints
+        talker_subject(name, talkers[path], steps) for name, path, steps in checkpoints
     ]
+
+
+def with_fewer_steps(checkpoints: Checkpoints, teacher: str) -> list[tuple[str, Path, int]]:
+    """Add the teacher itself run in fewer steps: what distillation has to beat."""
+    rows = []
+    for name, path, steps in checkpoints:
+        rows.append((name, path, steps))
+        if name == teacher:
+            rows += [(f"{TEACHER}-{few}", path, few) for few in FEW_STEPS if few < steps]
+    return rows
 
 
 def measure_speed(
@@ -157,9 +191,12 @@ def _row(subject: Subject, values: Mapping[str, SplitValues], speeds: Mapping[st
     )
 
 
-def _protocol(seeds: Sequence[int], speed_s: float | None) -> dict[str, Any]:
+def _protocol(seeds: Sequence[int], speed_s: float | None, opened: OpenedRun) -> dict[str, Any]:
     return {
         "seeds": list(seeds),
+        "samples": SAMPLES,
+        "teacher_steps": opened.teacher_steps,
+        "export_steps": opened.export_steps,
         "spread": "sample standard deviation over seeds (pairs of seeds for diversity)",
         "vertices": "head frame, rotation not applied",
         "latency": "waveform to motion, batch 1, persona chosen beforehand, own process",

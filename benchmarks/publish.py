@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import PLOT
-from benchmarks.results import STUDENT, Results, find_row
+from benchmarks.results import (
+    STUDENT,
+    TEACHER,
+    Results,
+    find_row,
+    student_name,
+    teacher_name,
+)
 from benchmarks.side_by_side import LATENCY, METRICS, SIZE, point, row_name
 from distill.audio.decode import write_wav
 from distill.face.files import write_motion
@@ -53,20 +60,29 @@ def publish(opened: OpenedRun, folder: Path, results: Results) -> None:
 
 
 def figures(results: Results) -> dict[str, float]:
-    """Return every figure of every model as `<row>/<column>`: what sweeps and dashboards read."""
+    """Return every figure of every model as `<row>/<column>`: what sweeps and dashboards read.
+
+    The teacher at its own steps and the exported student stand there as `teacher` and `student`
+    too, whatever their steps are.
+    """
+    protocol = results.protocol
+    roles = {TEACHER: teacher_name(protocol), STUDENT: student_name(protocol)}
+    named = [(row_name(row), row) for row in results.rows]
+    named += [(r, row) for r, name in roles.items() if (row := find_row(results.rows, name))]
     found = {}
-    for row in results.rows:
+    for name, row in named:
         for column in (*METRICS, LATENCY, SIZE):
             if row.bytes and (value := point([row], column)) is not None:
-                found[f"{row_name(row)}/{column}"] = value.mean
+                found[f"{name}/{column}"] = value.mean
     return found
 
 
 def comparison_rows(opened: OpenedRun, results: Results, media: Path) -> list[dict[str, Any]]:
     """Return one row per clip: sound, teacher and student video, LVE of the student, latency."""
     models = {row: (path, steps) for row, path, steps in opened.checkpoints()}
-    teacher = next((row for row in models if row.startswith("teacher-")), None)
-    student = STUDENT if STUDENT in models else next(reversed(models))
+    teacher, student = teacher_name(results.protocol), student_name(results.protocol)
+    teacher = teacher if teacher in models else None
+    student = student if student in models else next(reversed(models))
     corpus = opened.corpus()
     clips = [clip for clip in corpus.clips if clip.split == "test" and clip.frames > 1][:CLIPS]
     talkers = {row: load(models[row][0]) for row in (teacher, student) if row}

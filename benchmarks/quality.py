@@ -1,11 +1,12 @@
 """Measures rows on the splits of a corpus: every metric, every seed, mean and spread."""
 
 import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from itertools import combinations
+from itertools import combinations, count
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from benchmarks.metrics.base import FaceContext, FaceMetric, Observation
 from benchmarks.metrics.registry import build_metrics, specs
 from benchmarks.reference import Reference, face_context, lip_gap_mm
 from benchmarks.results import MetricValue
-from benchmarks.subjects import Subject
+from benchmarks.subjects import BASELINE, Subject
 from distill.errors import UserError
 from distill.face.space import MotionSpace
 from distill.protocols import Corpus
@@ -23,19 +24,29 @@ from distill.training.threads import computing_on
 from distill.types import Clip, Recording
 
 SPLITS = ("test", "test_unseen")
-WORKERS = 2
+SAMPLES = 8
+"""Motions of a clip that metrics of several samples look at, of rows that sample."""
+WORKERS, AHEAD = 2, 2
+"""Clips that are generated at once, and clips beyond these that wait to be looked at."""
 SplitValues = dict[str, dict[str, MetricValue]]
 """Metric values by row name and metric id."""
+Work = tuple[Clip, Recording, list[np.ndarray]]
+"""A clip, what was recorded, and the motions (N F D) of every row."""
 
 
 class RowMetrics:
-    """The metrics of one row on one split: a set per seed and a set per pair of seeds."""
+    """The metrics of one row on one split: a set per seed, per pair of seeds, and of all samples.
+
+    A row that samples draws at least `SAMPLES` motions per clip; the first are those of `seeds`.
+    """
 
     def __init__(self, subject: Subject, context: FaceContext, seeds: Sequence[int]) -> None:
         self.subject = subject
         self.unit = context.unit
         self.seeds = tuple(seeds) if subject.samples else (seeds[0],)
+        self.drawn = enough_seeds(self.seeds) if subject.samples else self.seeds
         self.pairs = tuple(combinations(range(len(self.seeds)), 2))
+        self.of_samples = build_metrics(context, "samples")
         self.per_seed = [build_metrics(context) for _ in self.seeds]
         self.per_pair = [build_metrics(context, "pair") for _ in self.pairs]
 
@@ -45,10 +56,12 @@ class RowMetrics:
             _observe(metrics, observation)
         for metrics, (first, second) in zip(self.per_pair, self.pairs, strict=True):
             _observe(metrics, _paired(seen[first], seen[second]))
+        _observe(self.of_samples, seen[0])
 
     def values(self) -> dict[str, MetricValue]:
         """Return mean and spread by metric id; metrics over pairs are 0 with a single seed."""
         values = {name: self._value(name, self.per_seed) for name in self.per_seed[0]}
+        values |= {name: self._value(name, [self.of_samples]) for name in self.of_samples}
         for name, spec in specs().items():
             if spec.repeats == "pair":
                 values[name] = self._value(name, self.per_pair)
@@ -56,7 +69,8 @@ class RowMetrics:
 
     def _value(self, name: str, repeats: Sequence[dict[str, FaceMetric]]) -> MetricValue:
         spec = specs()[name]
-        numbers = [float(metrics[name].compute()) for metrics in repeats] or [0.0]
+        made = [metrics[name] for metrics in repeats]
+        numbers = [float(m.compute()) if m.update_called else math.nan for m in made] or [0.0]
         defined = [number for number in numbers if math.isfinite(number)]
         return MetricValue(
             mean=float(np.mean(defined)) if defined else None,
@@ -75,6 +89,7 @@ def measure_rows(
     splits: Sequence[str] = SPLITS,
     seeds: Sequence[int] = (0, 1, 2),
     max_clips: int | None = None,
+    teacher: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, SplitValues]:
     """Measure every subject on every split; a metric is computed per seed over the whole split.
@@ -87,6 +102,7 @@ def measure_rows(
         splits: Splits to measure; one without clips is left out of the result.
         seeds: Seeds of the rows that sample.
         max_clips: Take only this many clips of a split, spread evenly.
+        teacher: Row that the other models were distilled from; without it nothing can match it.
         progress: Called with (split, clips done, clips in all).
 
     Returns:
@@ -101,8 +117,10 @@ def measure_rows(
             rows = [RowMetrics(subject, context, seeds) for subject in subjects]
             if progress and clips:
                 progress(split, 0, len(clips))
-            for done, work in enumerate(pool.map(partial(_generate, rows, corpus), clips), 1):
-                _observe_clip(rows, *work, space, reference)
+            works = _in_order(pool, partial(_generate, rows, corpus), clips)
+            for done, (clip, recording, generated) in enumerate(works, 1):
+                motions = dict(zip(rows, generated, strict=True))
+                _observe_clip(motions, clip, recording, space, reference, teacher)
                 if progress:
                     progress(split, done, len(clips))
             if clips:
@@ -123,32 +141,51 @@ def spread(numbers: Sequence[float]) -> float:
     return float(np.std(np.subtract(numbers, numbers[0]), ddof=1)) if len(numbers) > 1 else 0.0
 
 
-def _generate(
-    rows: Sequence[RowMetrics], corpus: Corpus, clip: Clip
-) -> tuple[Clip, Recording, list[np.ndarray]]:
+def enough_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
+    """Return the seeds, followed by the smallest others until there are `SAMPLES`."""
+    others = (seed for seed in count() if seed not in seeds)
+    return (*seeds, *(next(others) for _ in range(SAMPLES - len(seeds))))
+
+
+def _in_order(
+    pool: Executor, work: Callable[[Clip], Work], clips: Iterable[Clip]
+) -> Iterator[Work]:
+    """Return results in order, computing no further ahead than `AHEAD` clips wait for."""
+    running: deque[Future[Work]] = deque()
+    for clip in clips:
+        running.append(pool.submit(work, clip))
+        if len(running) >= WORKERS + AHEAD:
+            yield running.popleft().result()
+    while running:
+        yield running.popleft().result()
+
+
+def _generate(rows: Sequence[RowMetrics], corpus: Corpus, clip: Clip) -> Work:
     """Let every row speak one clip; clips are spread over workers, results come back in order."""
     recording = corpus.read(clip)
-    return clip, recording, [row.subject.generate(clip, recording, row.seeds) for row in rows]
+    return clip, recording, [row.subject.generate(clip, recording, row.drawn) for row in rows]
 
 
 @torch.no_grad()
 def _observe_clip(
-    rows: Sequence[RowMetrics],
+    motions: Mapping[RowMetrics, np.ndarray],
     clip: Clip,
     recording: Recording,
-    generated: Sequence[np.ndarray],
     space: MotionSpace,
     reference: Reference,
+    teacher: str | None,
 ) -> None:
     if recording.motion is None:
         raise UserError(f"clip {clip.id} has no motion to compare with; measure a paired corpus")
-    target = _vertices(space, recording.motion)
-    for row, motions in zip(rows, generated, strict=True):
-        if not np.isfinite(motions).all():
+    target, neighbours = _vertices(space, recording.motion), reference.neighbour_distance(clip)
+    teachers = [made[:SAMPLES] for row, made in motions.items() if row.subject.name == teacher]
+    for row, made in motions.items():
+        if not np.isfinite(made).all():
             raise UserError(
                 f"row {row.subject.name} generated values that are not finite for clip {clip.id}; "
                 "its training has diverged, train it again"
             )
+        taught = teachers[0] if teachers and _is_pupil(row.subject, teacher) else None
         row.observe(
             [
                 Observation(
@@ -160,10 +197,19 @@ def _observe_clip(
                     phones=clip.phones,
                     gap_range_mm=reference.gap_range_mm(clip.speaker),
                     labels={"identity": clip.speaker, "emotion": clip.emotion},
+                    truth=recording.motion,
+                    samples=made[:SAMPLES],
+                    teacher_samples=taught,
+                    neighbour_distance=neighbours,
                 )
-                for motion in motions
+                for motion in made[: len(row.seeds)]
             ]
         )
+
+
+def _is_pupil(subject: Subject, teacher: str | None) -> bool:
+    """Say whether a row is a model other than the teacher, so that it may match it."""
+    return subject.family != BASELINE and subject.name != teacher
 
 
 def _vertices(space: MotionSpace, motion: np.ndarray) -> Tensor:

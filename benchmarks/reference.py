@@ -1,4 +1,4 @@
-"""What real motion says before anything is generated: lip ranges and persona classifiers."""
+"""What real motion says before anything is generated: ranges, classifiers, parts, windows."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,17 @@ import torch
 
 from benchmarks.metrics.base import FaceContext, PersonaLabeller
 from benchmarks.metrics.persona import PersonaClassifier
+from benchmarks.windows import WindowSpace, nearest_distance
+from distill.face.parts import motion_parts
 from distill.face.space import MotionSpace
 from distill.protocols import Corpus
 from distill.types import Clip
 
 MAX_CLIPS = 1500
 RANGE_PERCENTILES = (1.0, 99.0)
+LEAST_MOVEMENT = 0.1
+"""Channels that deviate less than this inside a clip, in normalized units, do not move."""
+LEAST_FRAMES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +30,31 @@ class Reference:
         gap_ranges_mm: Closed and open lip gap (1st and 99th percentile) by speaker; the key ""
             pools all speakers.
         classifiers: Persona classifiers fitted on the training split.
+        parts: Channels of each part that move inside training clips; parts without any are left
+            out.
+        windows: Coordinates of windows fitted on the training split: `all` moving channels,
+            `upper` all but the mouth's, `velocity` of these (of all where only the mouth moves).
+        true_windows: Windows of the measured splits in the coordinates `all`, by split and clip.
     """
 
     gap_ranges_mm: Mapping[str, tuple[float, float]]
     classifiers: Mapping[str, PersonaLabeller] = field(default_factory=dict)
+    parts: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    windows: Mapping[str, WindowSpace] = field(default_factory=dict)
+    true_windows: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
     def gap_range_mm(self, speaker: str) -> tuple[float, float]:
         """Return a speaker's range, or everybody's for a speaker never seen."""
         return self.gap_ranges_mm.get(speaker, self.gap_ranges_mm[""])
+
+    def neighbour_distance(self, clip: Clip) -> np.ndarray | None:
+        """Return how far each window of a measured clip is from the split's other clips."""
+        of_split = self.true_windows.get(clip.split, {})
+        if clip.id not in of_split:
+            return None
+        others = [windows for name, windows in of_split.items() if name != clip.id]
+        own = of_split[clip.id]
+        return nearest_distance(own, np.concatenate(others) if others else own[:0])
 
 
 def build_reference(
@@ -44,24 +66,63 @@ def build_reference(
     measured = [clip for clip in corpus.clips if clip.split in splits and clip.frames]
     gaps: dict[str, list[np.ndarray]] = defaultdict(list)
     kept: list[tuple[Clip, np.ndarray]] = []
+    true: list[tuple[Clip, np.ndarray]] = []
     for number, clip in enumerate([*training, *measured]):
         motion = corpus.read(clip).motion
         if motion is None:
             continue
         gap = lip_gap_mm(space, motion)
         gaps[clip.speaker].append(gap)
-        if number < len(training):
-            kept.append((clip, motion))
+        (kept if number < len(training) else true).append((clip, motion))
     motions = [motion for _, motion in kept]
     labels = {
         "identity": [clip.speaker for clip, _ in kept],
         "emotion": [clip.emotion for clip, _ in kept],
     }
     fitted = {kind: PersonaClassifier.fit(motions, names) for kind, names in labels.items()}
+    parts = moving_parts(space, motions)
+    windows = window_spaces(space, motions, parts)
+    true_windows: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
+    for clip, motion in true if "all" in windows else ():
+        true_windows[clip.split][clip.id] = windows["all"].features(motion)
     return Reference(
         gap_ranges_mm=_ranges(gaps),
         classifiers={kind: model for kind, model in fitted.items() if model is not None},
+        parts=parts,
+        windows=windows,
+        true_windows=true_windows,
     )
+
+
+def moving_parts(space: MotionSpace, motions: Sequence[np.ndarray]) -> dict[str, list[int]]:
+    """Return the channels of each part that move inside clips, by the variance of a mean clip."""
+    long = [motion for motion in motions if len(motion) >= LEAST_FRAMES]
+    if not long:
+        return {}
+    variance = np.mean([motion.astype(np.float64).var(0, ddof=1) for motion in long], axis=0)
+    moves = np.sqrt(variance) / space.std.double().cpu().numpy() > LEAST_MOVEMENT
+    found = {
+        part: [i for i in channels if moves[i]]
+        for part, channels in motion_parts(space.channels).items()
+    }
+    return {part: channels for part, channels in found.items() if channels}
+
+
+def window_spaces(
+    space: MotionSpace, motions: Sequence[np.ndarray], parts: Mapping[str, Sequence[int]]
+) -> dict[str, WindowSpace]:
+    """Fit the coordinates of windows on training truth; what cannot be fitted is left out."""
+    every = sorted(i for channels in parts.values() for i in channels)
+    upper = sorted(set(every) - set(parts.get("mouth", ())))
+    scale = space.std.double().cpu().numpy()
+
+    def fitted(columns: Sequence[int], velocity: bool = False) -> WindowSpace | None:
+        return WindowSpace.fit(
+            motions, columns=columns, scale=scale, fps=space.fps, velocity=velocity
+        )
+
+    found = {"all": fitted(every), "upper": fitted(upper), "velocity": fitted(upper or every, True)}
+    return {name: windows for name, windows in found.items() if windows is not None}
 
 
 def face_context(space: MotionSpace, reference: Reference) -> FaceContext:
@@ -75,6 +136,9 @@ def face_context(space: MotionSpace, reference: Reference) -> FaceContext:
         unit=rig.units,
         fps=space.fps,
         classifiers=reference.classifiers,
+        space=space,
+        parts=reference.parts,
+        windows=reference.windows,
     )
 
 

@@ -1,4 +1,4 @@
-"""The report of a run, made from `results.json` alone: page and plot."""
+"""The report of a run, made from `results.json` and the pictures beside it: page and plot."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -9,6 +9,7 @@ from benchmarks.tables import Table, all_tables, number
 from distill.storage import write_text
 
 VIDEO, SHEET, PLOT = "teacher-vs-student.mp4", "teacher-vs-student.png", "pareto.png"
+CURVES = "curves.png"
 
 
 def write_report(results_path: Path) -> Path:
@@ -17,9 +18,12 @@ def write_report(results_path: Path) -> Path:
     results = read_results(results_path)
     folder = results_path.parent
     plot_pareto(results, folder / PLOT)
-    pictures = [(PLOT, "LVE against latency")]
-    if (folder / SHEET).exists():
-        pictures.append((SHEET, "Real, teacher and student on one sentence"))
+    made = [
+        (CURVES, "Curves of one test clip: real motion, teacher, exported student, regression"),
+        (SHEET, "Real, teacher and student on one sentence"),
+    ]
+    pictures = [(name, caption) for name, caption in made if (folder / name).exists()]
+    pictures.append((PLOT, "LVE against latency"))
     write_text(folder / "report.md", page(results, pictures, video=(folder / VIDEO).exists()))
     return folder / "report.md"
 
@@ -44,7 +48,8 @@ def markdown(table: Table, best: Collection[tuple[int, int]] = ()) -> str:
         "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
         for line in lines
     ]
-    return "\n".join([f"## {table.title}", "", *rows])
+    note = ["", table.note] if table.note else []
+    return "\n".join([f"## {table.title}", "", *rows, *note])
 
 
 def _facts(results: Results) -> str:

@@ -1,7 +1,7 @@
 """`results.json`: its types, the ratios, validation, reading and writing."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ from distill.errors import UserError
 from distill.storage import read_json, write_json
 
 FORMAT = 1
-TEACHER, STUDENT = "teacher", "student-2"
+TEACHER, STUDENT = "teacher", "student"
+OLD_STEPS = {"teacher_steps": 16, "export_steps": 2}
+"""Of results from before files said so."""
 THREADS = ("threads_1", "threads_2")
 
 
@@ -75,7 +77,8 @@ class Results:
         formulas: Meaning of each metric id: formula, unit, region, pooling, better, origin.
         recorded: The same metrics of the real motion itself, by split.
         splits: Clips measured, by split.
-        protocol: Seeds, seconds of audio and how spread is computed.
+        protocol: Seeds, steps of the teacher and of the exported student, seconds of audio and how
+            spread is computed.
     """
 
     run: str
@@ -93,13 +96,14 @@ class Results:
     protocol: dict[str, Any] = field(default_factory=dict)
 
 
-def ratios(rows: Sequence[Row]) -> dict[str, float | None]:
-    """Compare the 2-step student with the teacher at its own steps (16), torch against torch.
+def ratios(rows: Sequence[Row], protocol: Mapping[str, Any]) -> dict[str, float | None]:
+    """Compare the exported student with the teacher at its own steps, torch against torch.
 
     Speedups are teacher time / student time; storage reduction is 1 - student / teacher bytes;
     the others are student / teacher. None where a side was not measured.
     """
-    teacher, student = find_row(rows, TEACHER), find_row(rows, STUDENT)
+    names = teacher_name(protocol), student_name(protocol)
+    teacher, student = (find_row(rows, name) for name in names)
     if teacher is None or student is None:
         keys = ("speedup_1t", "speedup_2t", "storage_reduction")
         return dict.fromkeys((*keys, "params_ratio", "lve_ratio", "eve_ratio"))
@@ -114,16 +118,30 @@ def ratios(rows: Sequence[Row]) -> dict[str, float | None]:
     }
 
 
+def teacher_name(protocol: Mapping[str, Any]) -> str:
+    """Return the row of the teacher that students learn from, at its own steps."""
+    return f"{TEACHER}-{protocol.get('teacher_steps', OLD_STEPS['teacher_steps'])}"
+
+
+def student_name(protocol: Mapping[str, Any]) -> str:
+    """Return the row of the student that is exported."""
+    return f"{STUDENT}-{protocol.get('export_steps', OLD_STEPS['export_steps'])}"
+
+
 def find_row(rows: Sequence[Row], name: str) -> Row | None:
-    """Return the torch or still row of a name; `teacher` finds `teacher-<its steps>`."""
-    usable = [row for row in rows if row.backend in ("torch", "")]
-    exact = [row for row in usable if row.name == name]
-    return next(iter(exact or [r for r in usable if r.name.startswith(f"{name}-")]), None)
+    """Return the torch or still row of a name."""
+    return next((r for r in rows if r.name == name and r.backend in ("torch", "")), None)
 
 
 def mean_of(row: Row | None, metric: str) -> float | None:
     """Return a row's mean of a metric on the test split, or None."""
     value = None if row is None else row.metrics.get(metric)
+    return None if value is None else value.mean
+
+
+def recorded_mean(results: Results, metric: str, split: str = "test") -> float | None:
+    """Return what recorded motion itself gives, or None: the floor of a Fréchet distance."""
+    value = results.recorded.get(split, {}).get(metric)
     return None if value is None else value.mean
 
 

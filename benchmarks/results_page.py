@@ -20,7 +20,7 @@ from benchmarks.results import Results
 from benchmarks.retarget import KIND as RETARGET
 from benchmarks.retarget import retarget_tables
 from benchmarks.side_by_side import side_by_side
-from benchmarks.tables import Table, compressed_table, reach_table, speed_table, summary_table
+from benchmarks.tables import Table, compressed_table, reach_table, speed_table, summary_tables
 from benchmarks.training import KIND as TRAINING
 from benchmarks.training import plot_training, training_tables
 from distill.drawing import png
@@ -54,7 +54,8 @@ def results_page(folder: Path = FOLDER) -> str:
 def index(folder: Path = FOLDER) -> list[Entry]:
     """Return the entries of the page: `name`, `title`, `question` and the `rows` to show.
 
-    Runs are also plotted over their speed, unless `plot` is false.
+    Runs are also plotted over their speed, unless `plot` is false. `pictures` are files beside the
+    index, each with its caption.
     """
     return read_json(folder / INDEX)
 
@@ -69,6 +70,8 @@ def section(entry: Entry, folder: Path) -> str:
         )
     else:
         parts += _kept(entry, path)
+        shown = entry.get("pictures", {}).items()
+        parts += [f"![{caption}](results/{name})" for name, caption in shown]
     return "\n\n".join(parts)
 
 
@@ -79,7 +82,7 @@ def single_run_tables(results: Results) -> list[Table]:
 
 def readme_tables(results: Results, shipped: Results | None) -> str:
     """Return the tables of the README: the default run, and the student that ships."""
-    tables = [summary_table(results), *single_run_tables(results)]
+    tables = [*summary_tables(results), *single_run_tables(results)]
     return _tables(tables if shipped is None else [*tables, compressed_table(shipped)])
 
 
@@ -134,13 +137,13 @@ def _runs(entry: Entry, kept: Sequence[KeptRun]) -> list[str]:
     first = kept[0].results
     shown = side_by_side(
         groups_of(kept),
-        title=f"Test split, {first.splits.get('test', 0)} clips",
+        where=f"test split, {first.splits.get('test', 0)} clips",
         rows=entry.get("rows", ()),
     )
     several = len({run.seed for run in kept}) > 1
     over = "over training seeds where a line has several, else " if several else ""
     facts = f"Data `{first.data_hash}`, {first.device}. Spreads are {over}over sampling seeds."
-    parts = [facts, markdown(shown.table, shown.best).replace("## ", "### ", 1)]
+    parts = [facts, *(markdown(s.table, s.best).replace("## ", "### ", 1) for s in shown)]
     parts += [_image(entry)] if plotted(entry, KIND) else []
     if len(kept) == 1:
         parts.append(_tables(single_run_tables(first)))

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from benchmarks.results import Results
-from benchmarks.tables import Table, reach_table, summary_table
+from benchmarks.tables import Table, reach_table, summary_tables
 
 PIPED_COLUMNS = 200  # a file or a pipe has no edge, so no table is cut there
 
@@ -22,9 +22,13 @@ def console() -> Console:
 def rich_table(table: Table, best: Collection[tuple[int, int]] = ()) -> RichTable:
     """Return a table for the screen; cells (line, column) in `best` are set off by a star."""
     drawn = RichTable(title=escape(table.title), title_justify="left", box=SIMPLE_HEAD)
+    drawn.caption, drawn.caption_justify = escape(table.note) or None, "left"
     drawn.padding, drawn.pad_edge = (0, 0, 0, 1), False
     for index, name in enumerate(table.head):
-        drawn.add_column(escape(name), justify="right" if index else "left", no_wrap=True)
+        if index:
+            drawn.add_column(escape(name), justify="right", no_wrap=True)
+        else:  # names and targets are broken before a figure is cut off
+            drawn.add_column(escape(name), justify="left", overflow="fold")
     for i, line in enumerate(table.body):
         cells = map(escape, line)
         drawn.add_row(*(f"[bold]*{c}[/]" if (i, j) in best else c for j, c in enumerate(cells)))
@@ -32,7 +36,7 @@ def rich_table(table: Table, best: Collection[tuple[int, int]] = ()) -> RichTabl
 
 
 def show(results: Results, screen: Console | None = None) -> None:
-    """Print targets and a summary of the test split."""
+    """Print a summary of the test split and the targets."""
     screen = screen or console()
-    for table in (summary_table(results), reach_table(results)):
+    for table in (*summary_tables(results), reach_table(results)):
         screen.print(rich_table(table))

@@ -1,8 +1,8 @@
 """What every metric here shares: its published description and sums that merge across processes."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -10,9 +10,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torchmetrics import Metric
 
+from distill.face.space import MotionSpace
 from distill.types import Interval
 
-Better = Literal["lower", "higher", "zero"]
+if TYPE_CHECKING:
+    from benchmarks.windows import WindowSpace
+
+Better = Literal["lower", "higher", "zero", "one", "recorded"]
+Repeats = Literal["seed", "pair", "samples"]
 MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 
 
@@ -26,9 +31,11 @@ class MetricSpec:
         unit: Unit; `{u}` stands for the rig's length unit.
         region: What part of the face it looks at.
         pooling: How frames and sequences are averaged.
-        better: Which way is better; `zero` means closer to zero.
+        better: Which way is better: `zero` and `one` mean closer to that number, `recorded` closer
+            to what recorded motion gives.
         origin: The code or paper the definition follows.
-        repeats: What is repeated for the spread: each `seed`, or each `pair` of seeds.
+        repeats: What is repeated for the spread: each `seed`, or each `pair` of seeds; `samples`
+            is one number from all samples of every clip, without a spread.
     """
 
     id: str
@@ -38,7 +45,12 @@ class MetricSpec:
     pooling: str
     better: Better
     origin: str
-    repeats: Literal["seed", "pair"] = "seed"
+    repeats: Repeats = "seed"
+
+    def of(self, part: str) -> "MetricSpec":
+        """Return the spec of one part of the face; `{part}` stands for it in the texts."""
+        texts = {name: getattr(self, name).replace("{part}", part) for name in ("id", "region")}
+        return replace(self, **texts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +65,10 @@ class FaceContext:
         unit: Length unit of the vertices.
         fps: Motion frames per second.
         classifiers: Persona classifiers fitted on real training motion, by `identity`, `emotion`.
+        space: The motion space; its `std` is the unit of normalized motion.
+        parts: Channels of each part of the face that move inside clips of training truth.
+        windows: Coordinates of one-second windows fitted on training truth, by `all`, `upper`,
+            `velocity`.
     """
 
     neutral: Float[Tensor, "V 3"]
@@ -62,6 +78,16 @@ class FaceContext:
     unit: str = "mm"
     fps: float = 30.0
     classifiers: Mapping[str, "PersonaLabeller"] = field(default_factory=dict)
+    space: MotionSpace | None = None
+    parts: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    windows: Mapping[str, "WindowSpace"] = field(default_factory=dict)
+
+    @property
+    def scale(self) -> Float[np.ndarray, " D"]:
+        """Deviation of each channel over training truth: one unit of normalized motion."""
+        if self.space is None:
+            raise ValueError("this metric needs the motion space")
+        return self.space.std.double().cpu().numpy()
 
 
 class PersonaLabeller:
@@ -88,6 +114,13 @@ class Observation:
         phones: Phones with times.
         gap_range_mm: Lip gap of this speaker's real motion, closed and open.
         labels: What the persona classifiers should say, by `identity`, `emotion`.
+        truth: Real motion (F D) in rig units.
+        samples: All generated motions of this clip (N F D), this one among them; a row that
+            ignores seeds has one.
+        teacher_samples: The teacher's motions (N F D) from the same seeds; None where there is no
+            teacher, for the teacher itself and for rows without a model.
+        neighbour_distance: Distance of each true window to the nearest true window of another clip
+            of the split, in the coordinates `all`.
         shared: Results that metrics of one family leave for each other.
     """
 
@@ -100,6 +133,10 @@ class Observation:
     phones: tuple[Interval, ...] = ()
     gap_range_mm: tuple[float, float] = (0.0, 1.0)
     labels: Mapping[str, str] = field(default_factory=dict)
+    truth: np.ndarray | None = None
+    samples: np.ndarray | None = None
+    teacher_samples: np.ndarray | None = None
+    neighbour_distance: np.ndarray | None = None
     shared: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def once(self, name: str, compute: Callable[[], Any]) -> Any:
@@ -109,11 +146,20 @@ class Observation:
         return self.shared[name]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One printed number: what it means, and what makes its metric for a rig and corpus."""
+
+    spec: MetricSpec
+    build: Callable[[FaceContext], "FaceMetric | None"]
+
+
 class FaceMetric(Metric):
     """A mean whose numerator and denominator are float64 sums, so that processes merge exactly.
 
     Subclasses add to the sums in `update`; `observe` picks what they need from an observation and
-    `build` makes one from a context (None when the context lacks what the metric needs).
+    `build` makes one from a context (None when the context lacks what the metric needs). A class
+    with several numbers, such as one per part of the face, says so in `measures`.
     """
 
     spec: ClassVar[MetricSpec]
@@ -121,11 +167,15 @@ class FaceMetric(Metric):
     total: Tensor
     count: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, sums: tuple[int, ...] = ()) -> None:
         super().__init__()
-        for name in ("total", "count"):
-            zero = torch.zeros((), dtype=torch.float64)
-            self.add_state(name, default=zero, dist_reduce_fx="sum")
+        self.add_sum("total", sums)
+        self.add_sum("count", ())
+
+    @classmethod
+    def measures(cls) -> list[Measure]:
+        """Return what this class measures: by default one number."""
+        return [Measure(spec=cls.spec, build=cls.build)]
 
     @classmethod
     def build(cls, context: FaceContext) -> "FaceMetric | None":
@@ -136,7 +186,12 @@ class FaceMetric(Metric):
         """Update from an observation."""
         raise NotImplementedError
 
-    def add(self, total: Tensor | float, count: int) -> None:
+    def add_sum(self, name: str, shape: tuple[int, ...]) -> None:
+        """Add a state that is a float64 sum over what was seen."""
+        zero = torch.zeros(shape, dtype=torch.float64)
+        self.add_state(name, default=zero, dist_reduce_fx="sum")
+
+    def add(self, total: Tensor | np.ndarray | float, count: int) -> None:
         """Add to numerator and denominator."""
         self.total = self.total + torch.as_tensor(total, dtype=torch.float64).to(self.total.device)
         self.count = self.count + count

@@ -53,7 +53,7 @@ class Lve(RegionError):
     )
 
     @classmethod
-    def build(cls, context: FaceContext) -> "Lve":
+    def build(cls, context: FaceContext) -> "Lve | None":
         """Measure on the rig's lips."""
         return cls(context.lips)
 

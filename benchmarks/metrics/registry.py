@@ -6,32 +6,31 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 import benchmarks.metrics
-from benchmarks.metrics.base import FaceContext, FaceMetric, MetricSpec
+from benchmarks.metrics.base import FaceContext, FaceMetric, Measure, MetricSpec, Repeats
 
 
 @cache
-def metric_classes() -> dict[str, type[FaceMetric]]:
-    """Return metric classes by id, in the order of file names."""
-    found: dict[str, type[FaceMetric]] = {}
+def measures() -> dict[str, Measure]:
+    """Return every measure by id, in the order of file names."""
+    found: dict[str, Measure] = {}
     for module in iter_modules(benchmarks.metrics.__path__):
-        members = vars(import_module(f"benchmarks.metrics.{module.name}")).values()
-        for member in members:
+        for member in vars(import_module(f"benchmarks.metrics.{module.name}")).values():
             if (
                 inspect.isclass(member)
                 and issubclass(member, FaceMetric)
                 and "spec" in vars(member)
             ):
-                found.setdefault(member.spec.id, member)
+                for measure in member.measures():
+                    found.setdefault(measure.spec.id, measure)
     return found
 
 
 def specs() -> dict[str, MetricSpec]:
     """Return what each metric's numbers mean, by id."""
-    return {name: metric.spec for name, metric in metric_classes().items()}
+    return {name: measure.spec for name, measure in measures().items()}
 
 
-def build_metrics(context: FaceContext, repeats: str = "seed") -> dict[str, FaceMetric]:
+def build_metrics(context: FaceContext, repeats: Repeats = "seed") -> dict[str, FaceMetric]:
     """Make every metric that can be measured in a context and is repeated per `repeats`."""
-    wanted = {k: m for k, m in metric_classes().items() if m.spec.repeats == repeats}
-    made = {name: metric.build(context) for name, metric in wanted.items()}
+    made = {k: m.build(context) for k, m in measures().items() if m.spec.repeats == repeats}
     return {name: metric for name, metric in made.items() if metric is not None}

@@ -31,6 +31,16 @@ class OpenedRun:
     space: MotionSpace
     run: RunDirectory
 
+    @property
+    def export_steps(self) -> int:
+        """Sampler steps of the student that is exported."""
+        return int(self.config["distill"]["export_steps"])
+
+    @property
+    def teacher_steps(self) -> int:
+        """Sampler steps of the teacher that students learn from."""
+        return int(self.config["distill"]["start_steps"])
+
     def corpus(self) -> Corpus:
         """Open the run's corpus."""
         return build_corpus(self.config)

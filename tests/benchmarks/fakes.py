@@ -1,6 +1,6 @@
 """A face of six vertices, a corpus of made-up motion, and talkers that need no training."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,8 @@ class TinyRig:
 
 
 def space() -> MotionSpace:
-    return MotionSpace(TinyRig(), FPS, torch.full((4,), 0.2), torch.ones(4))
+    unit = MotionSpace.identity(TinyRig(), FPS)
+    return replace(unit, mean=torch.full((4,), 0.2), std=torch.full((4,), 0.25))
 
 
 def recording(seed: int, frames: int = 60, offset: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

@@ -66,6 +66,8 @@ def test_what_is_kept_is_what_was_measured(tmp_path):
         assert new.metrics == {name: old.metrics[name] for name in new.metrics}
         assert new.speed == old.speed
     assert results.ratios == example().ratios
+    floor = example().recorded["test"]
+    assert results.recorded == {"test": {name: floor[name] for name in METRICS}}
 
 
 def test_the_spread_of_several_runs_is_over_runs(tmp_path):

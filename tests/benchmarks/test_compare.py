@@ -10,7 +10,7 @@ from benchmarks.compare import comparison, main
 from benchmarks.compared import config_differences, disagreements, read_runs
 from benchmarks.figures import draw_pareto, student_of
 from benchmarks.report import VIDEO
-from benchmarks.side_by_side import Point, cost_of, side_by_side, written
+from benchmarks.side_by_side import TABLES, Point, best_lines, cost_of, side_by_side, written
 from tests.benchmarks.results_example import LEVELS, example
 from tests.benchmarks.runs_example import write_run
 
@@ -102,8 +102,8 @@ def test_cards_bring_neither_code_nor_pictures(text):
 
 
 def test_the_best_model_of_a_column_is_marked_and_a_still_face_is_none(folders):
-    found = comparison(read_runs(folders))
-    lve = next(i for i, head in enumerate(found.table.head) if head.startswith("lve"))
+    found = comparison(read_runs(folders))[-1]
+    lve = next(i for i, head in enumerate(found.table.head) if head.startswith("lve\n"))
     (line,) = [line for line, column in found.best if column == lve]
     assert found.table.body[line][:2] == ("teacher-16", "second")
     closure = next(i for i, head in enumerate(found.table.head) if head.startswith("closure"))
@@ -115,7 +115,7 @@ def test_rows_that_are_the_same_in_all_runs_are_one_line():
     lve = second.rows[-1].metrics["lve"]
     changed = replace(lve, mean=lve.mean + 1.0)
     second.rows[-1] = replace(second.rows[-1], metrics={"lve": changed})
-    table = side_by_side({"a": [first], "b": [second]}, title="").table
+    table = side_by_side({"a": [first], "b": [second]}, where="")[-1].table
     labels = {}
     for line in table.body:
         labels.setdefault(line[0], []).append(line[1])
@@ -124,10 +124,37 @@ def test_rows_that_are_the_same_in_all_runs_are_one_line():
     assert set(map(tuple, labels.values())) == {("all",)}
 
 
+def test_runs_that_export_other_steps_were_measured_alike(tmp_path):
+    protocol = example().protocol
+    other = {"protocol": protocol | {"export_steps": 1}}
+    runs = read_runs([write_run(tmp_path / "a"), write_run(tmp_path / "b", results=other)])
+    assert disagreements(runs) == []
+    fewer = {"protocol": protocol | {"seeds": [0]}}
+    assert disagreements([runs[0], *read_runs([write_run(tmp_path / "c", results=fewer)])])
+
+
+def test_motion_comes_first_and_old_results_without_it_have_one_table():
+    groups = {"a": [example()]}
+    titles = [shown.table.title for shown in side_by_side(groups, where="here")]
+    assert [title.partition(":")[0] for title in titles] == list(TABLES)
+    old = [
+        replace(row, metrics={name: row.metrics[name] for name in ("lve", "closure")})
+        for row in example().rows
+    ]
+    results = replace(example(), rows=old, recorded={}, protocol={"seeds": [0]})
+    (only,) = side_by_side({"a": [results]}, where="here")
+    assert {line[0] for line in only.table.body} == set(LEVELS)
+
+
+def test_the_best_jitter_is_the_one_nearest_to_one():
+    assert best_lines([Point(mean=m) for m in (0.5, 0.9, 1.3, 40.0)], "one") == [1]
+    assert best_lines([Point(mean=m) for m in (0.5, 0.9, 1.3, 40.0)], "recorded") == []
+
+
 def test_calls_of_training_stand_beside_every_model():
     results = example()
     rows = [replace(row, calls={"teacher": 12, "student": 34}) for row in results.rows[-1:]]
-    table = side_by_side({"a": [replace(results, rows=rows)]}, title="").table
+    table = side_by_side({"a": [replace(results, rows=rows)]}, where="")[-1].table
     costs = dict(zip(table.head, table.body[0], strict=True))
     assert costs["teacher\ncalls"] == "12" and costs["student\ncalls"] == "34"
 

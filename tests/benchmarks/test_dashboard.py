@@ -22,7 +22,8 @@ def no_key(monkeypatch, tmp_path):
 
 def test_figures_are_the_means_of_models():
     found = figures(example())
-    assert found["student-2/lve"] == 16.1
+    assert found["student-2/lve"] == found["student/lve"] == 16.1
+    assert found["teacher/lve"] == found["teacher-16/lve"] == 15.0
     assert found["teacher-16/latency"] == pytest.approx(8 + 180 * 16)
     assert found["student-2/size"] == pytest.approx(5.2)
     assert not any(name.startswith(("neutral", "mean")) for name in found)

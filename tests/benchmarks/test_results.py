@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.results import find_row, parse, ratios, read_results, to_json, write_results
 from distill.errors import UserError
-from tests.benchmarks.results_example import example
+from tests.benchmarks.results_example import PROTOCOL, example
 
 TOP = {
     "format", "run", "commit", "config_hash", "data_hash", "device", "threads", "reference",
@@ -32,8 +32,8 @@ def test_the_file_has_the_promised_keys():
     assert set(model["speed"]["threads_1"]) == {"p50_ms", "p95_ms", "rtf"}
 
 
-def test_ratios_compare_the_two_step_student_with_the_teacher():
-    found = ratios(example().rows)
+def test_ratios_compare_the_exported_student_with_the_teacher_at_its_own_steps():
+    found = ratios(example().rows, PROTOCOL)
     teacher_ms, student_ms = 8 + 180 * 16, 8 + 22 * 2
     assert found["speedup_1t"] == pytest.approx(teacher_ms / student_ms)
     assert found["speedup_2t"] == pytest.approx(teacher_ms / student_ms)
@@ -41,18 +41,24 @@ def test_ratios_compare_the_two_step_student_with_the_teacher():
     assert found["params_ratio"] == pytest.approx(1.3 / 16)
     assert found["lve_ratio"] == pytest.approx(16.1 / 15)
     assert found["eve_ratio"] == pytest.approx(16.1 / 15)
+    four = ratios(example().rows, PROTOCOL | {"export_steps": 4})
+    assert four["lve_ratio"] == pytest.approx(15.6 / 15)
+
+
+def test_old_files_that_name_no_steps_are_of_a_two_step_student_and_a_sixteen_step_teacher():
+    assert ratios(example().rows, {}) == ratios(example().rows, PROTOCOL)
 
 
 def test_ratios_are_torch_against_torch():
     rows = example().rows
     onnx = replace(find_row(rows, "student-2"), backend="onnx-int8", bytes=1)
-    assert ratios([onnx, *rows]) == ratios(rows)
+    assert ratios([onnx, *rows], PROTOCOL) == ratios(rows, PROTOCOL)
 
 
 def test_ratios_without_a_side_are_unknown():
     rows = [row for row in example().rows if row.name != "student-2"]
-    assert set(ratios(rows)) == set(example().ratios)
-    assert set(ratios(rows).values()) == {None}
+    assert set(ratios(rows, PROTOCOL)) == set(example().ratios)
+    assert set(ratios(rows, PROTOCOL).values()) == {None}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from rich.console import Console
 
 import distill.pipeline.opened
 import distill.talker
+from benchmarks.measure import with_fewer_steps
 from benchmarks.results import read_results
 from benchmarks.run import main, measure_run, parse_arguments
 from distill.errors import UserError
@@ -21,6 +22,8 @@ class FakeRun:
     models: list[str] = field(default_factory=lambda: list(MODELS))
     hashes: dict[str, str] = field(default_factory=lambda: {"config": "c0", "data": "da7a"})
     space: Any = field(default_factory=space)
+    teacher_steps: int = 16
+    export_steps: int = 2
 
     def corpus(self):
         return FakeCorpus()
@@ -47,13 +50,24 @@ def silent():
 def test_a_run_is_measured_into_its_report_folder(opened, tmp_path):
     value = measure_run(tmp_path, seeds=2, speed=False, video=False, progress=silent())
     results = read_results(tmp_path / "report" / "results.json")
-    assert [row.name for row in results.rows] == ["neutral", "mean", *MODELS]
+    fewer = ["teacher-4", "teacher-2", "teacher-1"]
+    assert [r.name for r in results.rows] == ["neutral", "mean", *MODELS[:2], *fewer, *MODELS[2:]]
+    assert [r.steps for r in results.rows] == [0, 0, 1, 16, 4, 2, 1, 4, 2]
+    assert results.protocol["export_steps"] == 2 and results.protocol["teacher_steps"] == 16
     assert results.splits == {"test": 4, "test_unseen": 1}
     assert results.data_hash == "da7a"
     assert set(results.recorded) == {"test", "test_unseen"}
-    assert value["rows"][4]["steps"] == 4
+    assert results.rows[-1].metrics["match_mouth"].mean == 0  # the fake says the same in all rows
     assert value["ratios"]["lve_ratio"] == 1.0
     assert (tmp_path / "report" / "report.md").read_text().startswith("# Report of")
+
+
+def test_only_fewer_steps_are_added_and_only_of_the_teacher():
+    models = [(name, Path(name), 4) for name in ("regression", "teacher-4", "student-4")]
+    rows = [(name, steps) for name, _, steps in with_fewer_steps(models, "teacher-4")]
+    assert rows == [
+        ("regression", 4), ("teacher-4", 4), ("teacher-2", 2), ("teacher-1", 1), ("student-4", 4),
+    ]  # fmt: skip
 
 
 def test_the_mean_row_is_the_training_mean(opened, tmp_path):

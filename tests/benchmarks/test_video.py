@@ -6,21 +6,32 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.video import comparison_clip, comparison_sheet, side_by_side, write_video
+from benchmarks.video import (
+    LABEL_PX,
+    comparison_clip,
+    comparison_sheet,
+    eyes_box,
+    side_by_side,
+    write_video,
+)
 from distill.errors import UserError
-from tests.benchmarks.fakes import FPS, recording, space
+from tests.benchmarks.fakes import FPS, TinyRig, recording, space
 
 SIZE = (64, 64)
+LIDDED = ("jawOpen", "eyeBlinkLeft", "browUp", "headYaw")
 
 
 @pytest.fixture(autouse=True)
 def _flat_face(monkeypatch):
-    """Paint a face of one grey per frame, the jaw opening as brightness."""
+    """Paint a face of one grey per frame, the jaw opening as brightness, and one eye."""
 
     def frames(rig, motion, *, size=(512, 512)):
         for values in motion:
             grey = int(200 * float(values[0].clamp(0, 1)))
-            yield np.full((size[1], size[0], 3), grey, np.uint8)
+            picture = np.full((size[1], size[0], 3), grey, np.uint8)
+            if rig.channels == LIDDED:
+                picture[size[1] // 4, 20:60] = int(255 * float(values[1]))
+            yield picture
 
     monkeypatch.setattr("benchmarks.video.render_frames", frames)
     monkeypatch.setattr(
@@ -41,6 +52,20 @@ def test_faces_stand_side_by_side_in_the_order_given():
     assert middle == 0
     assert right == 200
     assert left == int(200 * float(torch.tensor(recording(0)[1][0, 0]).clamp(0, 1)))
+
+
+def test_the_eyes_stand_enlarged_below_the_face(monkeypatch):
+    assert eyes_box(space(), SIZE) is None
+    monkeypatch.setattr(TinyRig, "channels", LIDDED)
+    rows, columns = eyes_box(space(), (128, 128))
+    assert rows.start < 32 < rows.stop and columns.start <= 20 and columns.stop >= 60
+    assert columns.stop - columns.start == 50  # a quarter more than the 40 pixels of the lids
+    plain, blink = np.zeros((2, 1, 4), np.float32)
+    blink[:, 1] = 1.0
+    frame = next(side_by_side(space(), {"a": plain, "b": blink}, SIZE))
+    strip = frame[LABEL_PX + SIZE[1] :]
+    assert len(strip) % 2 == 0 and len(strip) > 0.4 * SIZE[0]
+    assert strip[:, :64].max() == 0 and strip[len(strip) // 2, 96].max() > 50
 
 
 def test_the_clip_has_every_frame_and_all_the_sound(tmp_path):

@@ -1,11 +1,16 @@
 from benchmarks.metrics.base import FaceContext
-from benchmarks.metrics.registry import build_metrics, metric_classes, specs
+from benchmarks.metrics.registry import build_metrics, measures, specs
 from benchmarks.reference import Reference, face_context
+from distill.face.parts import PARTS
 from tests.benchmarks.fakes import space
 
-EXPECTED = {
-    "lve", "lve_rms_mm", "eve", "fdd", "fdd_abs", "mve", "mod", "diversity", "closure",
-    "sync_r", "sync_lag_ms", "persona_top1_identity", "persona_top1_emotion",
+ALWAYS = {
+    "lve", "lve_rms_mm", "eve", "fdd", "fdd_abs", "mve", "mod", "closure", "sync_r", "sync_lag_ms",
+}  # fmt: skip
+BY_PART = {f"{metric}_{part}" for metric in ("jitter", "spread", "match") for part in PARTS}
+EXPECTED = ALWAYS | BY_PART | {
+    "diversity", "persona_top1_identity", "persona_top1_emotion", "lve_mean8", "coverage",
+    "fmd", "fmd_upper", "fmd_velocity", "blinks_per_min", "blink_depth",
 }  # fmt: skip
 
 
@@ -14,16 +19,17 @@ def context() -> FaceContext:
 
 
 def test_every_metric_of_the_plan_is_found_by_id():
-    assert set(metric_classes()) == EXPECTED
+    assert set(measures()) == EXPECTED
 
 
 def test_every_number_can_say_what_it_means():
     for spec in specs().values():
         assert all([spec.formula, spec.unit, spec.region, spec.pooling, spec.origin])
-        assert spec.better in ("lower", "higher", "zero")
+        assert spec.better in ("lower", "higher", "zero", "one", "recorded")
+        assert "{part}" not in f"{spec.id} {spec.region}"
 
 
 def test_a_metric_without_what_it_needs_is_left_out():
-    per_seed = build_metrics(context())
-    assert set(per_seed) == EXPECTED - {"diversity"} - {k for k in EXPECTED if "persona" in k}
+    assert set(build_metrics(context())) == ALWAYS
     assert set(build_metrics(context(), "pair")) == {"diversity"}
+    assert set(build_metrics(context(), "samples")) == {"lve_mean8"}
