@@ -12,8 +12,8 @@ from jaxtyping import Float
 
 from distill.audio.frames import frames_for
 from distill.audio.grid import FFT_SAMPLES, HALF_WINDOW_SAMPLES, WindowGrid
-from distill.engines.engine import StreamingEngine, StreamState
-from distill.noise import seeded_noise
+from distill.engines.engine import StreamingEngine, StreamState, begin_motion
+from distill.noise import MotionNoise
 
 _EDGE = FFT_SAMPLES // 2 - HALF_WINDOW_SAMPLES
 
@@ -34,30 +34,30 @@ class Feed:
     Args:
         engine: Its networks; used for shapes and the first memory only.
         persona: Personalized embedding (1 E), or None.
+        noise: Draws what motion starts from.
         seed: Seed of the motion that speech leaves open.
         level: Scale of the noise.
         fps: Motion frames per second.
-        motion_dim: Channels D.
     """
 
     def __init__(
         self,
         engine: StreamingEngine,
         persona: Float[np.ndarray, "1 E"] | None,
+        noise: MotionNoise,
         *,
         seed: int,
         level: float,
         fps: float,
-        motion_dim: int,
     ) -> None:
-        self.engine, self.persona, self.seed = engine, persona, seed
-        self.level, self.fps, self.motion_dim = np.float32(level), fps, motion_dim
+        self.engine, self.persona, self.noise, self.seed = engine, persona, noise, seed
+        self.level, self.fps = np.float32(level), fps
         self.shape = engine.stream
         self.grid = WindowGrid(fps, self.shape.per_frame)
-        self.state = engine.begin(1)
+        self.state = self._begun = engine.begin(1)
         self.heard = 0  # samples
         self._kept, self._start = np.zeros(0, np.float32), 0
-        self._expect(min(self.shape.shift_frames, 0))
+        self._expect(self.shape.shift_frames - self.shape.early_frames)
 
     @property
     def frame(self) -> int:
@@ -74,7 +74,7 @@ class Feed:
         if self._needed > self.heard:
             return None
         size, first = self.shape.block_frames, max(self.frame, 0)
-        noise = seeded_noise((self.seed,), size, self.motion_dim, start_frame=first)
+        noise = self.noise.draw((self.seed,), size, start_frame=first)
         return Work(
             windows=self._windows(),
             noise=self.level * noise,
@@ -83,17 +83,13 @@ class Feed:
         )
 
     def give(self, motion: Float[np.ndarray, "1 K D"], state: StreamState) -> np.ndarray:
-        """Take the answer to the block that was taken; returns its frames (N D), N <= K."""
-        size = self.shape.block_frames
-        early = min(max(-self.frame, 0), size)
-        self._expect(self.hearing + size)
+        """Take the answer to the block that was taken; returns frames, none before the first."""
+        early = self.frame < 0
+        self._expect(self.hearing + self.shape.block_frames)
         self._forget(self._firsts[0])
-        history = state["history"].copy()
-        history[:, -size:] *= np.float32(self.shape.history_keep)
-        if early:  # motion of frames before the first was never shown: nothing to look back at
-            history[:, : max(history.shape[1] - size + early, 0)] = 0.0
-        self.state = {**state, "history": history}
-        return motion[0, early:]
+        # Motion of frames before the first is never shown, nor remembered.
+        self.state = begin_motion(state, self._begun) if early else state
+        return motion[0, :0] if early else motion[0]
 
     def _expect(self, hearing: int) -> None:
         """Turn to the block whose windows are those of frames from `hearing` on."""
@@ -126,18 +122,15 @@ def generate(
     engine: StreamingEngine,
     audio: Float[np.ndarray, " S"],
     persona: Float[np.ndarray, "1 E"] | None,
+    noise: MotionNoise,
     *,
     seeds: Sequence[int],
     level: float,
     fps: float,
-    motion_dim: int,
 ) -> Float[np.ndarray, "B F D"]:
     """Return the motion of a whole recording in rig units, a row per seed, as a stream makes it."""
     frames, shape = frames_for(len(audio), fps), engine.stream
-    feeds = [
-        Feed(engine, persona, seed=seed, level=level, fps=fps, motion_dim=motion_dim)
-        for seed in seeds
-    ]
+    feeds = [Feed(engine, persona, noise, seed=seed, level=level, fps=fps) for seed in seeds]
     end = feeds[0].grid.end(frames + shape.shift_frames + shape.block_frames)
     made: list[np.ndarray] = []
     for feed in feeds:

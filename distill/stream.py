@@ -31,6 +31,7 @@ from distill.audio.resampler import StreamResampler
 from distill.engines.engine import StreamingEngine, StreamState
 from distill.errors import UserError
 from distill.feed import Feed, Work, advance_together
+from distill.noise import MotionNoise
 from distill.units import SAMPLE_RATE_HZ
 
 RATES_HZ = (4_000, 384_000)
@@ -51,8 +52,8 @@ class MotionStream:
     Attributes:
         engine: Its networks.
         persona: Personalized embedding (1 E), or None.
+        noise: Draws what motion starts from.
         fps: Motion frames per second.
-        motion_dim: Channels D.
         seed: Seed of the motion that speech leaves open.
         level: Scale of the noise.
         rotations: Channels that are not blendshape weights and so are not clamped to [0, 1];
@@ -61,8 +62,8 @@ class MotionStream:
 
     engine: StreamingEngine
     persona: np.ndarray | None
+    noise: MotionNoise
     fps: float
-    motion_dim: int
     seed: int = 0
     level: float = 1.0
     rotations: Sequence[int] | None = None
@@ -73,10 +74,10 @@ class MotionStream:
     _none: Frames = field(init=False)
 
     def __post_init__(self) -> None:
-        none = np.zeros((0, self.motion_dim), np.float32)
+        none = np.zeros((0, self.noise.motion_dim), np.float32)
         self._none = Frames(values=none, times_s=np.zeros(0))
         if self.rotations is not None:
-            free = np.isin(np.arange(self.motion_dim), self.rotations)
+            free = np.isin(np.arange(self.noise.motion_dim), self.rotations)
             low, high = np.where(free, -np.inf, 0.0), np.where(free, np.inf, 1.0)
             self._bounds = low.astype(np.float32), high.astype(np.float32)
         self.reset()
@@ -101,8 +102,7 @@ class MotionStream:
     def reset(self) -> None:
         """Forget everything that was heard."""
         self._feed = Feed(
-            self.engine, self.persona, seed=self.seed, level=self.level, fps=self.fps,
-            motion_dim=self.motion_dim,
+            self.engine, self.persona, self.noise, seed=self.seed, level=self.level, fps=self.fps,
         )  # fmt: skip
         self._resampler, self._rate_hz, self._whole = None, 0, None
 

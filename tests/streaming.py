@@ -13,8 +13,8 @@ from tests.toys import COMMON, PERSONA, toy_space
 
 PERSONALIZER = {"speakers": 2, "emotions": 2, "embed_dim": PERSONA, "width": 16, "blocks": 1}
 STREAM = COMMON | {
-    "width": 12, "blocks": 2, "kernel": 4, "expansion": 2, "head_blocks": 2, "block_frames": 1,
-    "history_frames": 5, "lookahead_ms": 80, "hidden": (0, 1),
+    "width": 12, "blocks": 2, "kernel": 4, "expansion": 2, "head_blocks": 2, "head_kernel": 5,
+    "block_frames": 1, "lookahead_ms": 80, "smoothing": [0.0] * 40 + [0.5] * 12 + [2.0] * 3,
     "audio": {"name": "mel", "width": 12, "blocks": 2, "per_frame": 2},
 }  # fmt: skip
 

@@ -64,6 +64,7 @@ class Moving(nn.Module):
         """Sample with DDIM."""
         adapted = self.denoiser.prepare(Conditions(persona=persona), noise.shape[1]).persona
         cond = Conditions(audio=features, persona=adapted)
+        cond = self.denoiser.expect(cond, noise.shape[1])
         motion = unrolled_sample(self.denoiser, noise, cond, self.grid)
         return motion * self.std + self.mean
 
@@ -142,14 +143,14 @@ def stream_graphs(engine: EagerStreamEngine, persona_in: int | None) -> dict[str
     rows = Dim("rows", min=2, max=_MOST_ROWS)
     shape, state = engine.stream, engine.begin(EXAMPLE_ROWS)
     windows = torch.randn(EXAMPLE_ROWS, shape.block_frames * shape.per_frame, FFT_SAMPLES)
-    history = torch.from_numpy(state["history"])
-    heard = [torch.from_numpy(value) for name, value in state.items() if name != "history"]
-    noise = torch.randn(EXAMPLE_ROWS, shape.block_frames, history.shape[2])
+    memory = [torch.from_numpy(value) for value in state.values()]
+    heard, steps = memory[: -engine.steps], memory[-engine.steps :]
+    noise = torch.randn(EXAMPLE_ROWS, shape.block_frames, engine.causal.motion_dim)
     inputs: dict[str, tuple[Any, Any]] = {
         "windows": (windows, {0: rows}),
         "noise": (noise, {0: rows}),
-        "history": (history, {0: rows}),
         "heard": (heard, [{0: rows} for _ in heard]),
+        "steps": (steps, [{0: rows} for _ in steps]),
     }
     if persona_in is not None:
         inputs["persona"] = (torch.randn(EXAMPLE_ROWS, persona_in), {0: rows})

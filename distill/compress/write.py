@@ -25,8 +25,7 @@ from distill.engines.eager import EagerEngine, EagerStreamEngine
 from distill.engines.engine import describe_memory
 from distill.engines.onnx import WEIGHTS_ONLY
 from distill.errors import UserError
-from distill.folder import BANK, CONFIG, WEIGHTS, file_digest
-from distill.noise import seeded_noise
+from distill.folder import BANK, CONFIG, NOISE, WEIGHTS, file_digest
 from distill.storage import read_json, write_json
 from distill.talker import Talker, load
 
@@ -205,6 +204,8 @@ def _write_onnx(
         arrays, _ = reference.bank.state()
         save_file({f"tensor.bank.{k}": v for k, v in arrays.items()}, folder / BANK)
         files["bank"] = _entry(folder / BANK)
+    save_file({"tensor.noise": reference.noise.taps.astype(np.float32)}, folder / NOISE)
+    files["noise"] = _entry(folder / NOISE)
     config = read_json(source / CONFIG)
     config["any_steps"] = False  # they are unrolled
     config["onnx"] = {
@@ -251,7 +252,7 @@ def _feeds(
             feeds = {"features": np.asarray(session.run(None, feeds)[0])}
         if role != "encoder":
             level = np.float32(reference.config["noise"])
-            feeds["noise"] = level * seeded_noise([seed], frames, len(reference.channels))
+            feeds["noise"] = level * reference.noise.draw([seed], frames)
             persona = reference.persona(audio)
             feeds |= {} if persona is None else {"persona": persona}
         yield feeds

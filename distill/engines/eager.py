@@ -1,6 +1,7 @@
 """Networks run by torch, behind the numpy interface."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -12,13 +13,14 @@ from torch import Tensor, nn
 from distill.artifact import load_artifact
 from distill.audio.encoders import MelEncoder
 from distill.diffusion.guidance import GuidedDenoiser
-from distill.diffusion.sampling import ddim_sample, unrolled_sample
+from distill.diffusion.parameterization import to_x0
+from distill.diffusion.sampling import ddim_sample, ddim_step
 from distill.diffusion.schedule import step_grid
 from distill.engines.engine import StreamShape, StreamState
 from distill.errors import UserError
 from distill.folder import WEIGHTS, read_config
 from distill.persona import VoiceEmbedder
-from distill.protocols import BlockDenoiser, Denoiser, PersonaEmbedder
+from distill.protocols import CausalDenoiser, Denoiser, PersonaEmbedder
 from distill.types import Conditions
 
 
@@ -83,11 +85,7 @@ class EagerEngine(EagerEmbedder):
         )
         cond = self.denoiser.prepare(raw, noise.shape[1])
         # A batch of one is prepared; every row of noise is generated under it.
-        expand = [
-            None if v is None else v.expand(len(noise), *v.shape[1:])
-            for v in (cond.audio, cond.persona)
-        ]
-        cond = Conditions(audio=expand[0], persona=expand[1])
+        cond = cond.rows(len(noise))
         motion = ddim_sample(self.denoiser, _tensor(noise), cond, step_grid(steps))
         return (motion * self.std + self.mean).numpy()
 
@@ -97,7 +95,7 @@ class EagerStreamEngine(EagerEngine):
 
     def __init__(
         self,
-        denoiser: BlockDenoiser,
+        denoiser: CausalDenoiser,
         embedder: PersonaEmbedder | None,
         mean: Float[Tensor, " D"],
         std: Float[Tensor, " D"],
@@ -105,21 +103,19 @@ class EagerStreamEngine(EagerEngine):
         steps: int,
     ) -> None:
         super().__init__(denoiser, embedder, mean, std, file_bytes)
-        self.block = denoiser
+        self.causal, self.steps = denoiser, steps
         self.streaming = Streaming(denoiser, step_grid(steps), mean, std)
         mel = cast(MelEncoder, denoiser.encoder).mel
         self.stream = StreamShape(
             block_frames=denoiser.block_frames,
             shift_frames=denoiser.shift_frames,
+            early_frames=denoiser.early_frames,
             per_frame=mel.per_frame,
         )
 
     def begin(self, rows: int) -> StreamState:
         """Return the memory of streams that have heard nothing."""
-        model = self.block
-        history = np.zeros((rows, model.history_frames, model.motion_dim), np.float32)
-        heard = {f"heard_{i}": s.numpy() for i, s in enumerate(model.initial_state(rows))}
-        return {"history": history, **heard}
+        return self._named(self.causal.initial_state(rows, self.steps))
 
     @torch.no_grad()
     def advance(
@@ -130,17 +126,21 @@ class EagerStreamEngine(EagerEngine):
         state: StreamState,
     ) -> tuple[Float[np.ndarray, "B K D"], StreamState]:
         """Hear the next windows, make the next block of motion, remember."""
-        arrays = {name: torch.from_numpy(value) for name, value in state.items()}
-        history, heard = arrays.pop("history"), list(arrays.values())
-        motion, history, *heard = self.streaming(
+        memory = [torch.from_numpy(value) for value in state.values()]
+        motion, *after = self.streaming(
             torch.from_numpy(windows),
             torch.from_numpy(noise),
-            history=history,
-            heard=heard,
+            heard=memory[: -self.steps],
+            steps=memory[-self.steps :],
             persona=None if persona is None else torch.from_numpy(persona),
         )
-        kept = {f"heard_{i}": value.numpy() for i, value in enumerate(heard)}
-        return motion.numpy(), {"history": history.numpy(), **kept}
+        return motion.numpy(), self._named(after)
+
+    def _named(self, memory: Sequence[Tensor]) -> StreamState:
+        parts = {"heard": memory[: -self.steps], "steps": memory[-self.steps :]}
+        return {
+            f"{part}_{i}": value.numpy() for part, of in parts.items() for i, value in enumerate(of)
+        }
 
 
 class Streaming(nn.Module):
@@ -150,7 +150,7 @@ class Streaming(nn.Module):
     std: Tensor
 
     def __init__(
-        self, model: BlockDenoiser, grid: Sequence[tuple[float, float]], mean: Tensor, std: Tensor
+        self, model: CausalDenoiser, grid: Sequence[tuple[float, float]], mean: Tensor, std: Tensor
     ) -> None:
         super().__init__()
         self.model, self.grid = model, tuple(grid)
@@ -161,18 +161,24 @@ class Streaming(nn.Module):
         self,
         windows: Float[Tensor, "B N L"],
         noise: Float[Tensor, "B K D"],
-        history: Float[Tensor, "B H D"],
         heard: list[Tensor],
+        steps: list[Tensor],
         persona: Float[Tensor, "B E"] | None = None,
     ) -> tuple[Tensor, ...]:
-        """Return motion in rig units (B K D), then the memory after it, history first."""
-        adapted = self.model.prepare(Conditions(persona=persona), noise.shape[1]).persona
-        features, after = self.model.listen(windows, adapted, tuple(heard))
-        cond = Conditions(audio=features, persona=adapted, history=history)
+        """Return motion in rig units (B K D), then the memory: of what was heard, of each step."""
+        cond, after = self.model.hear(windows, persona, tuple(heard))
+        schedule, z, x0 = self.model.schedule, noise, noise
+        # With one row, what follows from times alone is constant in a graph.
         rows = 1 if torch.compiler.is_exporting() else len(noise)
-        made = unrolled_sample(self.model, noise, cond, self.grid, rows=rows)
-        history = torch.cat([history, made], dim=1)[:, made.shape[1] :]
-        return made * self.std + self.mean, history, *after
+        for (now, then), memory in zip(self.grid, steps, strict=True):
+            t, s = noise.new_full((rows,), now), noise.new_full((rows,), then)
+            told = replace(cond, span=t - s)
+            out, kept = self.model.denoise(z, t, told, memory)
+            after = (*after, kept)
+            x0 = to_x0(out, z, *schedule.alpha_sigma(t), self.model.prediction)
+            if then > 0:
+                z = ddim_step(z, x0, t, s, schedule)
+        return x0 * self.std + self.mean, *after
 
 
 def _tensor(values: np.ndarray) -> Tensor:
@@ -201,6 +207,6 @@ def open_eager(folder: Path) -> EagerEngine:
         opened.tensors["std"],
         (folder / WEIGHTS).stat().st_size,
     )
-    if isinstance(denoiser, BlockDenoiser):
+    if isinstance(denoiser, CausalDenoiser):
         return EagerStreamEngine(denoiser.eval(), *parts, steps=opened.config["steps"])
     return EagerEngine(denoiser.eval(), *parts)

@@ -39,11 +39,14 @@ class Engine(VoiceEmbedder, Protocol):
         ...
 
 
-HISTORY_KEEP = 0.9
-"""The least tremble among 1, 0.97, 0.9, 0.8 and 0.7 at which no validation clip drifted away."""
-
 StreamState = dict[str, np.ndarray]
-"""What a stream remembers, of constant size, rows first; `history` is normalized motion (B H D)."""
+"""What a stream remembers, of constant size, rows first: `heard_i` of sound, `steps_i` of the noisy
+motion of sampler step i."""
+
+
+def begin_motion(state: StreamState, start: StreamState) -> StreamState:
+    """Return the memory of a stream whose motion begins now, `start` having heard nothing."""
+    return state | {name: value for name, value in start.items() if name.startswith("steps_")}
 
 
 def describe_memory(start: StreamState) -> dict[str, dict[str, Any]]:
@@ -69,15 +72,14 @@ class StreamShape:
     Attributes:
         block_frames: Frames made at a time, K.
         shift_frames: Frames by which hearing is ahead of motion.
+        early_frames: Frames that are heard before motion begins, whole blocks.
         per_frame: Windows of audio under a frame.
-        history_keep: Size of motion when it is looked back at, 1 as it was made. Below 1, what a
-            stream once made by chance fades; at 1 a face can hold on to it for a minute.
     """
 
     block_frames: int
     shift_frames: int
+    early_frames: int
     per_frame: int
-    history_keep: float = HISTORY_KEEP
 
 
 @runtime_checkable

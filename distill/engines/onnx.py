@@ -15,7 +15,7 @@ from distill.persona import VoiceEmbedder
 
 VOICE_BLOCK_SAMPLES = 640
 """The graph `voice` takes audio of a multiple of this length; silence is added."""
-RUN_FILES = ("model", "stream", "style", "voice", "fusion", "bank")
+RUN_FILES = ("model", "stream", "style", "voice", "fusion", "bank", "noise")
 """What running an export needs; `encoder` and `denoiser` are for programs of other people."""
 MOST_STYLES = 1_000
 """Personas whose style is kept."""

@@ -41,7 +41,7 @@ def router(live: Live) -> APIRouter:
 
     @routes.get("/model/{name}", response_class=FileResponse)
     async def model_file(name: str, model: str | None = None) -> FileResponse:
-        """Return an ONNX file of a model."""
+        """Return a file of a model: a graph, or the filter of its noise."""
         path = live.models.pick(model).file(name)
         return _file(path, f"the model has no file {name!r}")
 

@@ -1,7 +1,9 @@
-"""A small network that moves while it hears: bounded look-ahead, a short memory of its own motion.
+"""A small causal network that moves while it hears, within a bounded look-ahead.
 
-Idea: autoregressive diffusion whose condition is heard once per frame and whose denoising head is
-small (StreamingTalker, arXiv 2511.14223); here the head takes one or two steps.
+Idea: what is heard is computed once per frame, the trunk that denoises is small (StreamingTalker,
+arXiv 2511.14223). There, blocks are denoised one after the other and look back at finished motion;
+here every sampler step is a causal network over its own noisy motion, so that a stream is the same
+function as one pass over a whole clip, and nothing made can be fed back and drift.
 """
 
 import math
@@ -16,28 +18,27 @@ from torch.nn import functional as fn
 
 from distill.audio.encoders import MelEncoder
 from distill.errors import UserError
-from distill.layers.blocks import ModulatedConvBlock, ModulatedPerceptron
-from distill.layers.modulation import modulate
-from distill.networks.conditioned import ConditionedDenoiser
-from distill.protocols import BlockDenoiser
+from distill.layers.blocks import ModulatedConvBlock
+from distill.networks.conditioned import ConditionedDenoiser, through
+from distill.protocols import CausalDenoiser
 from distill.types import Conditions
+from students.stream.memory import Memory, MemoryShape
 
 
-class StreamDenoiser(ConditionedDenoiser, BlockDenoiser):
-    """Causal convolutions over what is heard, then a perceptron per block that sees the noise.
+class StreamDenoiser(ConditionedDenoiser, CausalDenoiser):
+    """Causal convolutions over what is heard, then causal convolutions over noisy motion.
 
-    What is heard of a frame depends on neither noise nor step, so it is computed once (`prepare`,
-    or `listen` as audio comes in). The head, run at every step, adds noisy motion and the frames
-    before the block.
+    What is heard of a frame, and the mean that it lets expect, depend on neither noise nor step, so
+    both are computed once (`prepare`, or `hear` as audio comes in). The trunk runs at every step.
 
     Args:
         width: Hidden size, also of the audio encoder.
-        blocks: Causal convolution blocks.
-        kernel: Frames that one block mixes.
+        blocks: Convolution blocks over what is heard.
+        kernel: Frames that one of them mixes.
         expansion: Hidden size of the pointwise parts over `width`.
-        head_blocks: Perceptron blocks per step.
-        block_frames: Frames made at a time, K.
-        history_frames: Frames of its own motion that a block looks back at, H.
+        head_blocks: Convolution blocks over noisy motion, run at every step.
+        head_kernel: Frames that one of those mixes.
+        block_frames: Frames that a stream makes at a time, K.
         lookahead_ms: Sound after a frame's time that its motion may depend on, at most.
         fps: Motion frames per second.
         audio: Keyword arguments of the log-mel encoder.
@@ -56,130 +57,143 @@ class StreamDenoiser(ConditionedDenoiser, BlockDenoiser):
         kernel: int,
         expansion: int,
         head_blocks: int,
+        head_kernel: int,
         block_frames: int,
-        history_frames: int,
         lookahead_ms: float | int,
         fps: float | int,
         audio: Mapping[str, Any],
         **common: Any,
     ):
         heard = {**audio, "lookahead_frames": 0}
-        super().__init__(width=width, fps=fps, audio=heard, **common)
+        super().__init__(width=width, fps=fps, audio=heard, bounded=True, **common)
         if not isinstance(self.encoder, MelEncoder) or self.encoder.out_dim != width:
             raise UserError(
                 f"a streaming student hears log-mels at its own width {width}; "
                 f"use audio.name=mel and audio.width={width}"
             )
-        if not (1 <= block_frames <= 8 and history_frames >= 1):
-            raise UserError(
-                f"block_frames={block_frames} is outside 1 to 8, or "
-                f"history_frames={history_frames} is below 1"
-            )
-        self.block_frames, self.history_frames = block_frames, history_frames
+        if not 1 <= block_frames <= 8:
+            raise UserError(f"block_frames={block_frames} is outside 1 to 8")
+        self.width, self.block_frames = width, block_frames
         self.shift_frames = shift_of(lookahead_ms, fps, self.encoder)
-        self.blocks = nn.ModuleList(
-            ModulatedConvBlock(width, kernel, 0, expansion, self.persona_dim) for _ in range(blocks)
-        )
-        self.history_flag.requires_grad_(False)  # it looks back through `past` instead
-        self.past = nn.Sequential(
-            nn.Linear(history_frames * self.motion_dim, width), nn.GELU(), nn.Linear(width, width)
-        )
-        self.place = nn.Parameter(torch.zeros(block_frames, width))
-        self.head = nn.ModuleList(
-            ModulatedPerceptron(width, expansion, self.persona_dim) for _ in range(head_blocks)
+        self.heard, self.head = (
+            nn.ModuleList(
+                ModulatedConvBlock(width, size, 0, expansion, self.persona_dim)
+                for _ in range(count)
+            )
+            for count, size in ((blocks, kernel), (head_blocks, head_kernel))
         )
 
     def trunk(self, h: Float[Tensor, "B F W"], c: Float[Tensor, "B E"]) -> Float[Tensor, "B F W"]:
-        """Mix what is heard over past frames."""
-        for block in self.blocks:
-            h = block(h, c)
-        return h
+        """Mix noisy motion, and what is heard, over past frames."""
+        return through(self.head, h, c)
 
     def prepare(self, cond: Conditions, frames: int) -> Conditions:
         """Hear `frames` frames, the look-ahead beyond them as far as the audio goes."""
-        if cond.audio is None and cond.features is None:
-            return super().prepare(cond, frames)
-        mel = self._encoder.mel
-        features = cond.features
-        if features is None or features.shape[-1] != mel.out_dim:
-            assert cond.audio is not None
-            features = mel(cond.audio, frames + max(self.shift_frames, 0))
-        features = self._shifted(features, frames)
-        adapted = super().prepare(replace(cond, audio=None, features=features), features.shape[1])
-        assert adapted.audio is not None
-        h = adapted.audio + self._posture(adapted, len(features))[:, None]
-        h = self.trunk(h, fn.silu(self.persona.or_null(adapted, len(features))))
-        return replace(adapted, audio=h[:, max(self.shift_frames, 0) :])
+        count, raw = frames + self.early_frames, cond
+        if cond.audio is not None or cond.features is not None:
+            raw = replace(cond, audio=None, features=self._mels(cond, frames))
+        made = self.encode(raw, count)
+        rows = next((len(v) for v in (made.audio, made.persona) if v is not None), 1)
+        c = fn.silu(self.persona.or_null(made.persona, rows))
+        h = through(self.heard, self._audio(made.audio, rows, count), c)
+        made = self.expect(replace(made, audio=h), count)
+        mean = None if made.mean is None else made.mean[:, self.early_frames :]
+        return replace(made, audio=h[:, self.early_frames :], mean=mean)
 
-    def initial_state(self, rows: int) -> tuple[Tensor, Tensor]:
-        """Return the memory of a stream that has heard nothing: levels, the pasts of all blocks."""
-        levels, *pasts = self._encoder.initial_state(rows)
-        blocks = cast(Iterable[ModulatedConvBlock], self.blocks)
-        pasts += [levels.new_zeros(rows, b.mix.left, self.place.shape[1]) for b in blocks]
-        return levels, torch.cat(pasts, 1)  # few tensors: each costs when it goes in and out
+    def keep_conditions(self) -> None:
+        """Freeze all that depends on neither noise nor step."""
+        super().keep_conditions()
+        self.heard.requires_grad_(False)
 
-    def listen(
+    def initial_state(self, rows: int, steps: int) -> tuple[Tensor, ...]:
+        """Return the memory of a stream that has heard nothing.
+
+        That is the encoder's levels, all else that `hear` remembers, and the memory of each step.
+        """
+        levels, zeros = self._encoder.mel.initial_levels(rows), self.null_audio.new_zeros
+        shapes = [self._hearing_shape, *[self._step_shape] * steps]
+        return levels, *(zeros(rows, sum(shape.sizes)) for shape in shapes)
+
+    def hear(
         self,
         windows: Float[Tensor, "B N L"],
         persona: Float[Tensor, "B E"] | None,
         state: tuple[Tensor, ...],
-    ) -> tuple[Float[Tensor, "B K A"], tuple[Tensor, ...]]:
-        """Hear the windows of the next frames."""
-        levels, joined = state
-        blocks = list(cast(Iterable[ModulatedConvBlock], self.blocks))
-        own = self._encoder.pasts()
-        pasts = joined.split([*own, *(block.mix.left for block in blocks)], 1)
-        features, (levels, *after) = self._encoder.step(windows, (levels, *pasts[: len(own)]))
-        cond = Conditions(persona=persona)
-        h = features + self._posture(cond, windows.shape[0])[:, None]
-        c = fn.silu(self.persona.or_null(cond, windows.shape[0]))
-        for block, past in zip(blocks, pasts[len(own) :], strict=True):
-            h, past = block.step(h, c, past)
-            after.append(past)
-        return h, (levels, torch.cat(after, 1))
+    ) -> tuple[Conditions, tuple[Tensor, ...]]:
+        """Hear the windows of the next frames: their conditions, and the memory after them."""
+        levels, memory = state[0], Memory(self._hearing_shape, state[1])
+        adapted = None if persona is None else self.persona(persona)
+        pasts = [next(memory.convolved) for _ in self._encoder.pasts()]
+        h, (levels, *memory.after) = self._encoder.step(windows, (levels, *pasts))
+        rows = windows.shape[0]  # `len` would fix the rows of a traced graph
+        known = self.persona.or_null(adapted, rows)
+        h = memory.through(_blocks(self.heard), h, fn.silu(known))
+        mean = None
+        if self.residual:
+            blocks = _blocks(self.mean.blocks)
+            mean = self.mean.of_blocks(h, known, lambda h, c: memory.through(blocks, h, c))
+            mean = memory.smooth(mean, self.kernels)
+        return Conditions(audio=h, persona=adapted, mean=mean), (levels, memory.kept())
 
-    def forward(
-        self, z: Float[Tensor, "B F D"], t: Float[Tensor, " B"], cond: Conditions
-    ) -> Float[Tensor, "B F D"]:
-        """Predict every block from its noise, what is heard, and the frames before the block."""
-        rows, frames = z.shape[:2]
-        known = self.audio_in(self._audio(cond, rows, frames))
-        h = self.motion_in(z * self.seen) + (known + self._looked_back(cond.history, rows, frames))
-        c = fn.silu(self.step(t) + self.persona.or_null(cond, rows))
-        for block in self.head:
-            h = block(h, c)
-        shift, scale = self.out_modulation(c)
-        return self.out(modulate(h, shift, scale))
-
-    def _looked_back(self, history: Tensor | None, rows: int, frames: int) -> Tensor:
-        """Return what each frame takes from the frames before its block (B F W)."""
-        size, seen = self.block_frames, self.history_frames
-        blocks = -(-frames // size)
-        if history is None:
-            history = self.place.new_zeros(rows, seen + (blocks - 1) * size, self.motion_dim)
-        if missing := seen + (blocks - 1) * size - history.shape[1]:
-            history = fn.pad(history, (0, 0, 0, missing))
-        before = history.unfold(1, seen, size).transpose(2, 3).flatten(2)
-        past = self.past(before)[:, :, None] + self.place
-        return past.flatten(1, 2)[:, :frames]
-
-    def _posture(self, cond: Conditions, rows: int) -> Tensor:
-        return self.posture_in(self.persona.or_null(cond, rows))
-
-    def _shifted(self, features: Tensor, frames: int) -> Tensor:
-        """Put silence before features that motion waits for, or where the look-ahead ends."""
-        mel, shift = self._encoder.mel, self.shift_frames
-        window = mel.window.new_zeros(1, mel.per_frame, len(mel.window))
-        missing = max(frames + shift - features.shape[1], 0)
-        before, after = (
-            mel.of_windows(window).expand(len(features), count, -1)
-            for count in (max(-shift, 0), missing)
+    def denoise(
+        self,
+        z: Float[Tensor, "B K D"],
+        t: Float[Tensor, " B"],
+        cond: Conditions,
+        state: Tensor,
+    ) -> tuple[Float[Tensor, "B K D"], Tensor]:
+        """Return what `forward` returns for the next frames, and the memory of this step."""
+        memory, blocks = Memory(self._step_shape, state), _blocks(self.head)
+        out = self.predict(
+            z,
+            t,
+            cond,
+            trunk=lambda h, c: memory.through(blocks, h, c),
+            smooth=lambda x: memory.smooth(x, self.kernels),
         )
-        return torch.cat([before, features, after], 1)[:, : frames + max(shift, 0)]
+        return out, memory.kept()
+
+    def _mels(self, cond: Conditions, frames: int) -> Float[Tensor, "B F M"]:
+        """Return log-mels of all frames that are heard, `early_frames` before motion begins.
+
+        Frames before the first and after the audio are silent.
+        """
+        mel, ahead = self._encoder.mel, max(self.shift_frames, 0)
+        features = cond.features
+        if features is None or features.shape[-1] != mel.out_dim:
+            assert cond.audio is not None
+            features = mel(cond.audio, frames + ahead)
+        before = self.early_frames - self.shift_frames
+        missing = max(frames + self.shift_frames - features.shape[1], 0)
+        silence = mel.of_windows(mel.window.new_zeros(1, mel.per_frame, len(mel.window)))
+        before, after = (silence.expand(len(features), n, -1) for n in (before, missing))
+        return torch.cat([before, features, after], 1)[:, : frames + self.early_frames]
+
+    @property
+    def _hearing_shape(self) -> MemoryShape:
+        means = _blocks(self.mean.blocks) if self.residual else []
+        lefts = [block.mix.left for block in (*_blocks(self.heard), *means)]
+        return self._shape((*self._encoder.pasts(), *lefts), smooth=self.residual)
+
+    @property
+    def _step_shape(self) -> MemoryShape:
+        return self._shape([block.mix.left for block in _blocks(self.head)], smooth=True)
+
+    def _shape(self, pasts: Iterable[int], *, smooth: bool) -> MemoryShape:
+        return MemoryShape(
+            pasts=tuple(pasts),
+            width=self.width,
+            taps=len(self.kernels) if smooth else 1,
+            channels=self.motion_dim,
+        )
 
     @property
     def _encoder(self) -> MelEncoder:
         return cast(MelEncoder, self.encoder)
+
+
+def _blocks(modules: nn.Module) -> list[ModulatedConvBlock]:
+    return list(cast(Iterable[ModulatedConvBlock], modules))
 
 
 def shift_of(lookahead_ms: float | int, fps: float | int, encoder: MelEncoder) -> int:

@@ -4,11 +4,15 @@ import torch
 
 from distill.audio.frames import frames_for
 from distill.audio.grid import HALF_WINDOW_SAMPLES, WindowGrid
+from distill.diffusion.sampling import ddim_sample
+from distill.diffusion.schedule import step_grid
 from distill.engines.eager import EagerStreamEngine
 from distill.engines.engine import StreamingEngine, StreamShape
 from distill.errors import UserError
 from distill.feed import advance_together, generate
+from distill.noise import MotionNoise
 from distill.stream import MotionStream
+from distill.types import Conditions
 from students.stream import build
 
 D, E, FPS = 7, 6, 30.0
@@ -19,13 +23,13 @@ def engine(request):
     lookahead_ms, block_frames = request.param
     torch.manual_seed(1)
     model = build(
-        width=12, blocks=2, kernel=4, expansion=2, head_blocks=2, block_frames=block_frames,
-        history_frames=5, lookahead_ms=lookahead_ms, fps=FPS, motion_dim=D, cond_dim=8,
-        persona_in=E, hidden=(0, 1),
+        width=12, blocks=2, kernel=4, expansion=2, head_blocks=2, head_kernel=5,
+        block_frames=block_frames, lookahead_ms=lookahead_ms, fps=FPS, motion_dim=D, cond_dim=8,
+        persona_in=E, smoothing=[0.0, 0.0, 0.5, 1.0, 1.5, 2.0, 0.0],
         audio={"name": "mel", "width": 12, "blocks": 2, "per_frame": 2},
     )  # fmt: skip
     for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
+        torch.nn.init.normal_(parameter, std=0.2)
     return EagerStreamEngine(model.eval(), None, torch.zeros(D), torch.ones(D), 0, steps=2)
 
 
@@ -36,10 +40,11 @@ def audio():
 
 
 PERSONA = np.ones((1, E), np.float32)
+NOISE = MotionNoise(np.random.default_rng(4).standard_normal((40, D)) / 6)
 
 
 def open_stream(engine):
-    return MotionStream(engine=engine, persona=PERSONA, fps=FPS, motion_dim=D, seed=3)
+    return MotionStream(engine=engine, persona=PERSONA, noise=NOISE, fps=FPS, seed=3)
 
 
 def pieces(audio, sizes, **options):
@@ -57,9 +62,7 @@ def streamed(stream, chunks, sample_rate=16_000):
 
 def test_any_cut_of_the_sound_gives_the_same_bits_as_the_whole_file(engine, audio):
     rng = np.random.default_rng(1)
-    whole = generate(
-        engine, audio, PERSONA, seeds=(3,), level=1.0, fps=FPS, motion_dim=D
-    )[0]  # fmt: skip
+    whole = generate(engine, audio, PERSONA, NOISE, seeds=(3,), level=1.0, fps=FPS)[0]
     assert len(whole) == frames_for(len(audio), FPS)
     for sizes in ([], [1] * 600, rng.integers(1, 900, 30), [533] * 20, [0, 7, 0, 5000]):
         values, times_s = streamed(open_stream(engine), pieces(audio, sizes))
@@ -98,17 +101,33 @@ def test_memory_and_state_do_not_grow(engine, audio):
     assert len(stream._feed._kept) < 4000
 
 
-def test_what_was_made_is_looked_back_at_smaller_once(engine, audio):
-    stream, size = open_stream(engine), engine.stream.block_frames
+def test_motion_is_that_of_one_pass_over_the_clip(engine, audio):
+    model, frames = engine.causal, frames_for(len(audio), FPS)
+    raw = Conditions(audio=torch.from_numpy(audio)[None], persona=torch.from_numpy(PERSONA))
+    noise = torch.from_numpy(NOISE.draw([3], frames))
+    whole = ddim_sample(model, noise, model.prepare(raw, frames), step_grid(2))[0].numpy()
+    made = generate(engine, audio, PERSONA, NOISE, seeds=(3,), level=1.0, fps=FPS)[0]
+    np.testing.assert_allclose(made, whole, rtol=0, atol=1e-4 * np.abs(whole).max())
+
+
+def answered(engine, stream):
+    work = stream.take()
+    assert work is not None
+    return advance_together(engine, [work])[0]
+
+
+def test_motion_before_the_first_frame_is_neither_shown_nor_remembered(engine, audio):
+    stream, begun = open_stream(engine), engine.begin(1)
     stream.hear(audio)
-    for _ in range(6):  # past the frames that are made before the first
-        work = stream.take()
-        ((motion, state),) = advance_together(engine, [work])
-        stream.give(motion, state)
-    kept, keep = stream._feed.state["history"], np.float32(engine.stream.history_keep)
-    assert keep < 1
-    np.testing.assert_array_equal(kept[:, -size:], state["history"][:, -size:] * keep)
-    np.testing.assert_array_equal(kept[:, :-size], state["history"][:, :-size])
+    for _ in range(engine.stream.early_frames // engine.stream.block_frames):
+        motion, state = answered(engine, stream)
+        assert not len(stream.give(motion, state).values)
+        for name, value in stream._feed.state.items():
+            kept = begun if name.startswith("steps_") else state
+            np.testing.assert_array_equal(value, kept[name])
+    assert stream._feed.frame == 0
+    assert len(stream.give(*answered(engine, stream)).values)
+    assert any(value.any() for name, value in stream._feed.state.items() if "steps" in name)
 
 
 SLOW_FPS = 3.7
@@ -118,10 +137,10 @@ class Listener(StreamingEngine):
     """An engine that moves as loud as what it hears: what a feed cuts can be seen in its motion."""
 
     params = bytes = calls_per_step = 0
-    stream = StreamShape(block_frames=8, shift_frames=1, per_frame=2)
+    stream = StreamShape(block_frames=8, shift_frames=1, early_frames=8, per_frame=2)
 
     def begin(self, rows):
-        return {"history": np.zeros((rows, 10, 1), np.float32)}
+        return {"heard_0": np.zeros((rows, 10, 1), np.float32)}
 
     def advance(self, windows, persona, noise, state):
         loud = np.abs(windows).max(-1).reshape(len(windows), 8, 2).max(-1)
@@ -129,7 +148,8 @@ class Listener(StreamingEngine):
 
 
 def test_after_ten_hours_time_is_aligned_to_the_sample_and_nothing_has_grown():
-    stream = MotionStream(engine=Listener(), persona=None, fps=SLOW_FPS, motion_dim=1)
+    white = MotionNoise(np.ones((1, 1)))
+    stream = MotionStream(engine=Listener(), persona=None, noise=white, fps=SLOW_FPS)
     minute, hours = 60 * 16_000, 10
     heard = [stream.push(np.zeros(minute, np.float32)) for _ in range(60 * hours)]
     assert len(stream._feed._kept) < 3 * 16_000

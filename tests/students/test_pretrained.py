@@ -21,7 +21,7 @@ from tests.distill.test_talker import speech
 MODELS = shipped_models()
 INT8 = {"small": "model.int8.onnx", "stream": "stream.int8.onnx"}
 MOST_WANDERING = 1.5
-"""Without `HISTORY_KEEP` one of these voices is four times its own error for a minute."""
+"""Ten seconds of one voice differ by their noise; a stream that drifts off does by factors."""
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; from distill.animate import main; "
 
 
@@ -33,7 +33,7 @@ def test_the_default_model_ships():
 def test_sizes_are_within_what_was_promised(name):
     files = {path.name: path.stat().st_size for path in (SHIPPED / name).iterdir()}
     assert files[INT8[name]] < 2_000_000
-    assert files[WEIGHTS] < 6_000_000
+    assert files[WEIGHTS] < 9_000_000
     assert sum(files.values()) < 15_000_000
 
 

@@ -10,7 +10,6 @@ from distill.audio.mel import LogMel
 from distill.compress.framing import OPSET, framing
 from distill.errors import UserError
 from distill.folder import CONFIG
-from distill.noise import seeded_noise
 from distill.storage import read_json, write_json
 from tests.distill.test_talker import save, speech
 
@@ -66,7 +65,7 @@ def test_a_recording_gives_the_same_persona(both):
 def test_encoder_and_denoiser_make_up_the_model(both, exported):
     audio = speech(2)
     open_graph = lambda role: onnxruntime.InferenceSession(exported / f"{role}.onnx")  # noqa: E731
-    noise, persona = seeded_noise([0, 1], 60, 55), both[0].persona(audio)
+    noise, persona = both[0].noise.draw([0, 1], 60), both[0].persona(audio)
     whole = open_graph("model").run(
         None, {"waveform": audio[None], "noise": noise, "persona": persona}
     )
@@ -112,7 +111,9 @@ def test_export_beside_the_weights_serves_both_backends(student, exported, tmp_p
     )
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "voice.onnx", "fusion.onnx", "bank.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["model.onnx", "voice.onnx", "fusion.onnx", "bank.safetensors", "noise.safetensors"]
+)
 def test_a_changed_or_missing_file_is_refused(exported, tmp_path, name):
     import shutil
 

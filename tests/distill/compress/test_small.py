@@ -43,7 +43,8 @@ def test_the_int8_folder_runs_and_its_weights_are_a_byte_each(eight_bit, exporte
 def test_fp16_is_half_the_file_and_loads_as_any_model(student, tmp_path, trial):
     report = export(student, "safetensors-fp16", tmp_path / "half", trial, force=True)
     half, whole = load(tmp_path / "half"), load(student)
-    assert half.bytes < 0.6 * whole.bytes
+    stays = 4 * whole.noise.taps.size  # the filter of the noise
+    assert half.bytes - stays < 0.6 * (whole.bytes - stays)
     with safe_open(str(tmp_path / "half" / WEIGHTS), framework="np") as file:
         assert file.get_tensor("denoiser.out.weight").dtype == np.float16
         assert file.get_tensor("tensor.mean").dtype == np.float32

@@ -16,9 +16,10 @@ D, ROWS = 7, 4
 
 def small(block_frames: int):
     return build(
-        width=12, blocks=2, kernel=4, expansion=2, head_blocks=2, block_frames=block_frames,
-        history_frames=5, lookahead_ms=80, fps=30.0, motion_dim=D, cond_dim=8, persona_in=PERSONA,
-        hidden=(0, 1), audio={"name": "mel", "width": 12, "blocks": 2, "per_frame": 2},
+        width=12, blocks=2, kernel=4, expansion=2, head_blocks=2, head_kernel=5,
+        block_frames=block_frames, lookahead_ms=80, fps=30.0, motion_dim=D, cond_dim=8,
+        persona_in=PERSONA, smoothing=[0.0, 0.0, 0.5, 1.0, 1.5, 2.0, 0.0],
+        audio={"name": "mel", "width": 12, "blocks": 2, "per_frame": 2},
     )  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def test_graphs_move_as_torch_does_block_after_block(engine, sessions, rows):
     state, memory = engine.begin(rows), engine.begin(rows)
     for _ in range(12):
         heard = 0.1 * rng.standard_normal((rows, frames * windows, 512)).astype(np.float32)
-        noise = rng.standard_normal((rows, frames, engine.block.motion_dim)).astype(np.float32)
+        noise = rng.standard_normal((rows, frames, engine.causal.motion_dim)).astype(np.float32)
         motion, state = engine.advance(heard, persona, noise, state)
         feeds = {"windows": heard, "noise": noise, "style": style, **memory}
         made, *after = sessions["stream"].run(None, feeds)

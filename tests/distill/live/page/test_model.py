@@ -1,10 +1,12 @@
 """The page's own arithmetic against Python's, in node."""
 
 import numpy as np
+import pytest
+from safetensors.numpy import save_file
 
 from distill.audio.frames import frames_for
 from distill.audio.grid import WindowGrid
-from distill.noise import seeded_noise
+from distill.noise import MotionNoise
 from tests.distill.live.page.reading import in_node
 
 
@@ -12,12 +14,22 @@ def node(module: str, expression: str):
     return in_node(f"import * as m from 'PAGE/src/model/{module}.js';", expression)
 
 
-def test_noise_is_that_of_python():
-    frames, start, seeds = 300, 250, [0, 7, 2**40]
-    asked = f"{seeds}.map((s) => Array.from(m.seededNoise(s, {start}, {frames}, 55)))"
-    made = np.reshape(node("noise", asked), (len(seeds), frames, 55))
-    expected = seeded_noise(seeds, frames, 55, start_frame=start)
-    np.testing.assert_allclose(made, expected, rtol=0, atol=1e-6)
+@pytest.mark.parametrize(("taps", "start"), [(1, 250), (128, 0), (128, 250), (300, 500)])
+def test_noise_is_that_of_python(tmp_path, taps, start):
+    frames, seeds = 40, [0, 7, 2**40]
+    filters = np.random.default_rng(taps).standard_normal((taps, 55)).astype(np.float32)
+    save_file({"tensor.another": filters[:1], "tensor.noise": filters}, tmp_path / "noise")
+    code = f"""
+    import {{ readFileSync }} from "node:fs";
+    import {{ readTensor }} from "PAGE/src/model/safetensors.js";
+    import {{ MotionNoise }} from "PAGE/src/model/noise.js";
+    const bytes = new Uint8Array(readFileSync("{tmp_path / "noise"}"));
+    const noise = new MotionNoise(readTensor(bytes.buffer, "tensor.noise"), 55);
+    """
+    asked = f"{seeds}.map((s) => Array.from(noise.draw(s, {start}, {frames})))"
+    made = np.reshape(in_node(code, asked), (len(seeds), frames, 55))
+    expected = MotionNoise(filters).draw(seeds, frames, start_frame=start)
+    np.testing.assert_allclose(made, expected, rtol=0, atol=1e-6 * taps**0.5)
 
 
 def test_windows_lie_where_they_do_in_python():

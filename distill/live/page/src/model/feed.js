@@ -1,21 +1,20 @@
 // What one stream has heard and not yet answered: `Feed` of distill/feed.py and `MotionStream` of distill/stream.py.
 
 import { FFT_SAMPLES, HALF_WINDOW, WindowGrid, framesFor } from "./grid.js";
-import { seededNoise } from "./noise.js";
 
 const EDGE = FFT_SAMPLES / 2 - HALF_WINDOW;
 
 export class Feed {
   /**
-   * @param shape {block_frames, shift_frames, per_frame, history_keep, memory: {name: {shape, fill}}}
-   * @param options {seed, level, fps, channels}
+   * @param shape {block_frames, shift_frames, early_frames, per_frame, memory: {name: {shape, fill}}}
+   * @param options {noise, seed, level, fps}: `noise` is a MotionNoise
    */
-  constructor(shape, { seed, level, fps, channels }) {
-    Object.assign(this, { shape, seed, level, fps, channels });
+  constructor(shape, { noise, seed, level, fps }) {
+    Object.assign(this, { shape, noise, seed, level, fps, channels: noise.channels });
     this.grid = new WindowGrid(fps, shape.per_frame);
     this.state = begin(shape.memory);
     this.heard = 0;
-    this.hearing = Math.min(shape.shift_frames, 0);
+    this.hearing = shape.shift_frames - shape.early_frames;
     this.kept = new Float32Array(0);
     this.start = 0;
   }
@@ -43,26 +42,18 @@ export class Feed {
       this._window(this.hearing * perFrame + row, windows, row * FFT_SAMPLES);
     }
     this._forget(this.grid.centre((this.hearing + size) * perFrame) - FFT_SAMPLES / 2);
-    const noise = seededNoise(this.seed, Math.max(this.frame, 0), size, this.channels);
+    const noise = this.noise.draw(this.seed, Math.max(this.frame, 0), size);
     if (this.level !== 1) for (let i = 0; i < noise.length; i++) noise[i] *= this.level;
     return { windows, noise, state: this.state };
   }
 
-  /** Take the answer to that block; returns its frames, those before the first left out. */
+  /** Take the answer to that block; returns its frames, none before the first. */
   give(motion, state) {
-    const { block_frames: size } = this.shape;
-    const early = Math.min(Math.max(-this.frame, 0), size);
-    this.hearing += size;
-    const [frames] = this.shape.memory.history.shape;
-    const fresh = Math.max(frames - size, 0) * this.channels;
-    const keep = Math.fround(this.shape.history_keep);
-    for (let i = fresh; i < state.history.length; i++) state.history[i] *= keep;
-    if (early) {
-      // Motion of frames before the first was never shown: nothing to look back at.
-      state.history.fill(0, 0, Math.max(frames - size + early, 0) * this.channels);
-    }
-    this.state = state;
-    return motion.subarray(early * this.channels);
+    const early = this.frame < 0;
+    this.hearing += this.shape.block_frames;
+    // Motion of frames before the first is never shown, nor remembered.
+    this.state = early ? beginMotion(state, this.shape.memory) : state;
+    return early ? motion.subarray(0, 0) : motion;
   }
 
   /** What the end of the sound still owes: pads with silence; returns frames to keep from here. */
@@ -90,6 +81,12 @@ export class Feed {
     this.kept = this.kept.slice(drop);
     this.start += drop;
   }
+}
+
+/** The memory of a stream whose motion begins now. */
+function beginMotion(state, memory) {
+  const steps = Object.entries(begin(memory)).filter(([name]) => name.startsWith("steps_"));
+  return { ...state, ...Object.fromEntries(steps) };
 }
 
 /** The memory of a stream that has heard nothing. */

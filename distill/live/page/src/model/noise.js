@@ -1,4 +1,4 @@
-// The noise of distill/noise.py, bit for bit: numpy's Philox 4x64 and its float32 ziggurat.
+// The noise of distill/noise.py: numpy's Philox 4x64, its float32 ziggurat, and a causal filter in time.
 // Salmon et al. 2011 (Philox), Marsaglia and Tsang 2000 (ziggurat).
 
 const BLOCK_FRAMES = 256;
@@ -8,7 +8,7 @@ const MASK = (1n << 64n) - 1n;
 /** Stream of uint32 as numpy's Philox gives it for key [seed, block]. */
 class Philox {
   constructor(seed, block) {
-    this.key = [BigInt.asUintN(64, BigInt(seed)), BigInt(block)];
+    this.key = [BigInt.asUintN(64, BigInt(seed)), BigInt.asUintN(64, BigInt(block))];
     this.counter = 0n;
     this.words = [];
   }
@@ -96,14 +96,33 @@ function block(seed, index, frames, channels) {
   return found.values;
 }
 
-/** Noise (frames x channels, flat) from absolute frame `start` on. */
-export function seededNoise(seed, start, frames, channels) {
-  const out = new Float32Array(frames * channels);
-  for (let frame = 0; frame < frames; frame++) {
-    const index = Math.floor((start + frame) / BLOCK_FRAMES);
-    const row = start + frame - index * BLOCK_FRAMES;
-    const values = block(seed, index, row + 1, channels);
-    out.set(values.subarray(row * channels, (row + 1) * channels), frame * channels);
+/** White noise of an absolute frame; frames before the start are negative. */
+function white(seed, frame, channels) {
+  const index = Math.floor(frame / BLOCK_FRAMES);
+  const row = frame - index * BLOCK_FRAMES;
+  return block(seed, index, row + 1, channels).subarray(row * channels, (row + 1) * channels);
+}
+
+/** Noise with the covariance in time of one model's motion: `MotionNoise` of distill/noise.py. */
+export class MotionNoise {
+  /** @param taps filter of each channel, flat (taps x channels) */
+  constructor(taps, channels) {
+    Object.assign(this, { taps, channels, count: taps.length / channels });
   }
-  return out;
+
+  /** Noise (frames x channels, flat) from absolute frame `start` on. */
+  draw(seed, start, frames) {
+    const { taps, channels, count } = this;
+    const out = new Float32Array(frames * channels);
+    for (let frame = 0; frame < frames; frame++) {
+      const sums = new Float64Array(channels);
+      // In the order of Python's sums, so that the bits are the same.
+      for (let j = 0; j < count; j++) {
+        const row = white(seed, start + frame - j, channels);
+        for (let i = 0; i < channels; i++) sums[i] += taps[j * channels + i] * row[i];
+      }
+      out.set(sums, frame * channels);
+    }
+    return out;
+  }
 }

@@ -3,20 +3,27 @@
 import * as ort from "onnxruntime-web/wasm";
 
 import { Feed } from "./feed.js";
+import { MotionNoise } from "./noise.js";
 import { choose } from "./persona.js";
+import { readTensor } from "./safetensors.js";
 
 let manifest;
 let networks; // {stream, fusion, style}
+let noise; // a MotionNoise
 let style = null; // what the stream takes of a persona
 let current = null; // {id, feed}
 let queue = Promise.resolve();
 
 const tensor = (values, shape) => new ort.Tensor("float32", values, shape);
 
-async function open(url) {
+async function fetched(url) {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
-  return ort.InferenceSession.create(new Uint8Array(await answer.arrayBuffer()), {
+  return answer.arrayBuffer();
+}
+
+async function open(url) {
+  return ort.InferenceSession.create(new Uint8Array(await fetched(url)), {
     executionProviders: ["wasm"],
     extra: { session: { disable_quant_qdq: "1" } }, // int8 weights are widened once, at load
   });
@@ -30,6 +37,8 @@ async function load(message) {
   for (const role of ["stream", "fusion", "style"]) {
     if (manifest.files[role]) networks[role] = await open(manifest.files[role]);
   }
+  const taps = readTensor(await fetched(manifest.files.noise), "tensor.noise");
+  noise = new MotionNoise(taps, manifest.channels.length);
   postMessage({ type: "ready", threads: message.threads });
 }
 
@@ -46,8 +55,9 @@ async function dress(choice) {
 
 async function begin({ id, seed, choice }) {
   await dress(choice);
-  const { stream: shape, level, fps, channels } = manifest;
-  current = { id, feed: new Feed(shape, { seed, level, fps, channels: channels.length }) };
+  const { stream: shape, level, fps } = manifest;
+  noise.draw(seed, 0, 1); // the first frame takes 40 ms, which would come on top of its delay
+  current = { id, feed: new Feed(shape, { noise, seed, level, fps }) };
 }
 
 /** Compute every block that is ready; `most` frames are kept. */
