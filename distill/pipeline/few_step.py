@@ -1,8 +1,18 @@
 """The stage of methods that go from the shrunk student to few steps at once."""
 
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from distill.data.corpus import split, with_motion
+from distill.methods.cached.samples import Samples, sample_clips
+from distill.methods.cached.training import CachedTraining
 from distill.methods.consistency.training import ConsistencyTraining
 from distill.methods.distribution_matching.training import DistributionMatching
+from distill.methods.flow_map.training import FlowMapTraining
 from distill.methods.taught import Taught
+from distill.noise import MotionNoise
 from distill.pipeline.build import Network, as_denoiser
 from distill.pipeline.context import Context
 from distill.pipeline.models import (
@@ -11,9 +21,16 @@ from distill.pipeline.models import (
     save,
     stage_seed,
     taught_options,
+    told_spans,
     unfrozen_copy,
 )
-from distill.pipeline.plan import rounds
+from distill.pipeline.plan import ANY_STEPS, rounds
+from distill.pipeline.runs import Stage
+from distill.protocols import Denoiser
+from distill.training.world import first_then_others
+from distill.types import Conditions
+
+SAMPLES = "samples.safetensors"
 
 
 def train_few_step(context: Context, teacher: Network, shrunk: Network) -> None:
@@ -25,38 +42,116 @@ def train_few_step(context: Context, teacher: Network, shrunk: Network) -> None:
         context.progress.skip(stage.name)
         return
     seed = stage_seed(context, 50)
-    student = unfrozen_copy(shrunk)
+    student = unfrozen_copy(shrunk, 1 / steps)
+    if method in ("consistency", "flow_map"):
+        student = told_spans(student)
     updates = context.budget[f"{method}_updates"]
-    module = _objective(context, student, teacher, shrunk, updates)
+    frozen, learner = guided(context, teacher), as_denoiser(student)
+    optimizer = optimizer_options(distill[method]["lr"], distill["weight_decay"], updates)
+    common = taught_options(context, frozen, learner, optimizer)
+    module = OBJECTIVES[method](context, stage, learner, frozen, shrunk, common)
     calls = context.train(stage, module, updates=updates, seed=seed)
     parent = context.run.stage(rounds(context.config)[-1].name)
-    save(context, stage, student, steps=steps, calls=calls, parent=parent)
+    any_steps = method in ANY_STEPS
+    save(context, stage, student, steps=steps, calls=calls, parent=parent, any_steps=any_steps)
 
 
-def _objective(
-    context: Context, student: Network, teacher: Network, shrunk: Network, updates: int
+def _consistency(
+    context: Context,
+    stage: Stage,
+    student: Denoiser,
+    teacher: Denoiser,
+    shrunk: Network,
+    common: dict[str, Any],
 ) -> Taught:
     distill = context.config["distill"]
-    own = distill[distill["method"]]
-    learner, frozen = as_denoiser(student), guided(context, teacher)
-    optimizer = optimizer_options(own["lr"], distill["weight_decay"], updates)
-    common = taught_options(context, frozen, learner, optimizer)
-    if distill["method"] == "consistency":
-        return ConsistencyTraining(
-            learner,
-            frozen,
-            context.space,
-            grid_steps=distill["start_steps"],
-            segments=distill["export_steps"],
-            huber=own["huber"],
-            **common,
-        )
-    return DistributionMatching(
-        learner,
-        frozen,
-        as_denoiser(unfrozen_copy(shrunk)),
+    return ConsistencyTraining(
+        student,
+        teacher,
         context.space,
-        steps=distill["export_steps"],
-        fake_ratio=own["fake_ratio"],
+        grid_steps=distill["start_steps"],
+        segments=distill["export_steps"],
+        huber=distill["consistency"]["huber"],
         **common,
     )
+
+
+def _distribution_matching(
+    context: Context,
+    stage: Stage,
+    student: Denoiser,
+    teacher: Denoiser,
+    shrunk: Network,
+    common: dict[str, Any],
+) -> Taught:
+    distill = context.config["distill"]
+    return DistributionMatching(
+        student,
+        teacher,
+        as_denoiser(unfrozen_copy(shrunk, 0.0)),
+        context.space,
+        steps=distill["export_steps"],
+        fake_ratio=distill["distribution_matching"]["fake_ratio"],
+        **common,
+    )
+
+
+def _flow_map(
+    context: Context,
+    stage: Stage,
+    student: Denoiser,
+    teacher: Denoiser,
+    shrunk: Network,
+    common: dict[str, Any],
+) -> Taught:
+    options = context.config["distill"]["flow_map"]
+    shares = {name: options[name] for name in ("anchor", "shortcut")}
+    grid_steps = context.config["distill"]["start_steps"]
+    return FlowMapTraining(
+        student, teacher, context.space, grid_steps=grid_steps, **shares, **common
+    )
+
+
+def _cached(
+    context: Context,
+    stage: Stage,
+    student: Denoiser,
+    teacher: Denoiser,
+    shrunk: Network,
+    common: dict[str, Any],
+) -> Taught:
+    samples = first_then_others(lambda: teacher_samples(context, stage, teacher.eval()))
+    return CachedTraining(student, teacher, context.space, samples=samples, **common)
+
+
+Objective = Callable[[Context, Stage, Denoiser, Denoiser, Network, dict[str, Any]], Taught]
+OBJECTIVES: dict[str, Objective] = {
+    "cached": _cached,
+    "consistency": _consistency,
+    "distribution_matching": _distribution_matching,
+    "flow_map": _flow_map,
+}
+
+
+def teacher_samples(context: Context, stage: Stage, teacher: Denoiser) -> Samples:
+    """Let the teacher speak every training clip once, with the clip's own persona."""
+    clips, table = with_motion(split(context.corpus, "train")), context.table
+
+    def hear(index: int) -> tuple[Conditions, int]:
+        audio = torch.from_numpy(context.corpus.read(clips[index]).audio)[None]
+        persona = None
+        if table is not None:
+            with torch.no_grad():
+                persona = table.fuse(table.identity[index][None], table.emotion[index][None])
+        return Conditions(audio=audio, persona=persona), clips[index].frames
+
+    with context.progress.stage("samples", total=len(clips), unit="clip") as bar:
+        return sample_clips(
+            teacher,
+            hear,
+            len(clips),
+            MotionNoise(context.space.noise.numpy()),
+            steps=context.config["distill"]["start_steps"],
+            path=stage.folder / SAMPLES,
+            done=lambda count: bar.advance(count - bar.done),
+        )

@@ -7,9 +7,14 @@ from typing import Any
 from distill.errors import UserError
 from distill.methods.progressive.plan import HalvingPlan, Round
 
-METHODS = ("progressive", "consistency", "distribution_matching", "regression")
-FEW_STEP = ("consistency", "distribution_matching")
+FEW_STEP = ("cached", "consistency", "distribution_matching", "flow_map")
 """Methods that shrink first, then train for the exported step count in one stage of their name."""
+METHODS = ("progressive", *FEW_STEP, "regression")
+ANY_STEPS = ("flow_map",)
+"""Those whose student takes any number of steps; it is measured at each of `MEASURED_STEPS`."""
+MEASURED_STEPS = (16, 8, 4, 2, 1)
+ONE_STEP = ("cached",)
+"""Those whose student takes one step and no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,11 @@ def _check_few_step(method: str, start: int, export: int, order: str) -> None:
             f"distill.order={order} is for distill.method=progressive; {method} starts from a "
             "shrunk student, so leave distill.order=shrink_first"
         )
+    if method in ONE_STEP and export != 1:
+        raise UserError(
+            f"distill.export_steps={export} does not fit distill.method={method}, whose student "
+            "takes one step; add distill.export_steps=1"
+        )
     if not 1 <= export < start or start % export:
         raise UserError(
             f"distill.export_steps={export} must divide distill.start_steps={start} and be "
@@ -67,8 +77,12 @@ def students(config: Mapping[str, Any]) -> list[Made]:
         for r in rounds(config)
     ]
     if distill["method"] in FEW_STEP:
-        steps = distill["export_steps"]
-        found.append(Made(stage=distill["method"], row=f"student-{steps}", steps=steps))
+        method, export = distill["method"], distill["export_steps"]
+        counts = (
+            sorted({export, *MEASURED_STEPS}, reverse=True) if method in ANY_STEPS else [export]
+        )
+        counts = [steps for steps in counts if steps < distill["start_steps"]]
+        found += [Made(stage=method, row=f"student-{steps}", steps=steps) for steps in counts]
     return found
 
 
@@ -79,7 +93,8 @@ def stage_names(config: Mapping[str, Any]) -> list[str]:
         UserError: The method is unknown or the step counts do not fit it.
     """
     distill = config["distill"]
-    names = ["data", "personalizer", "teacher", *(made.stage for made in students(config))]
+    stages = dict.fromkeys(made.stage for made in students(config))
+    names = ["data", "personalizer", "teacher", *stages]
     if distill["method"] == "regression" or distill["baseline"]:
         names.append("regression")
     return [*names, "student"]
