@@ -7,8 +7,10 @@ from typing import Any
 from distill.errors import UserError
 from distill.storage import read_json
 
-FORMAT = 1
-WEIGHTS, CONFIG, CARD, BANK = "model.safetensors", "config.json", "README.md", "bank.safetensors"
+FORMAT = 2
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+BANK, NOISE = "bank.safetensors", "noise.safetensors"
+"""What an export keeps of the weights beside its graphs: named personas, its noise's filter."""
 SHIPPED = Path(__file__).parents[1] / "students" / "pretrained"
 DEFAULT_MODEL = "small"
 """The model of `SHIPPED` that is used where none is named."""
@@ -49,6 +51,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{folder} is not a model folder: it has no {CONFIG}")
     config = read_json(path)
+    if isinstance(config, dict) and config.get("format") in range(1, FORMAT):
+        raise UserError(
+            f"{path} is of format {config['format']}, whose motion trembled; train the model again "
+            f"with this version, which reads format {FORMAT}"
+        )
     if not isinstance(config, dict) or config.get("format") != FORMAT or "modules" not in config:
         raise UserError(f"{path} is not a model config of format {FORMAT}")
     return config

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from distill.diffusion.parameterization import Prediction
-from distill.diffusion.schedule import CosineSchedule
+from distill.diffusion.schedule import Schedule
 from distill.types import Clip, Conditions, Recording
 
 
@@ -41,7 +41,7 @@ class Denoiser(nn.Module, ABC):
     """
 
     prediction: Prediction
-    schedule: CosineSchedule
+    schedule: Schedule
     motion_dim: int
     audio_dim: int
     persona_dim: int
@@ -51,8 +51,13 @@ class Denoiser(nn.Module, ABC):
     def prepare(self, cond: Conditions, frames: int) -> Conditions:
         """Compute, once per clip, all that depends on neither noise nor step.
 
-        Takes raw conditions; returns prepared ones (audio features (B F A), persona (B E)).
+        Takes raw conditions; returns prepared ones (audio features (B F A), persona (B E), and
+        for denoisers that have one the mean motion (B F D)).
         """
+
+    def expect(self, cond: Conditions, frames: int) -> Conditions:
+        """Add to prepared audio and persona what follows from both; `prepare` does so too."""
+        return cond
 
     @abstractmethod
     def forward(
@@ -61,41 +66,59 @@ class Denoiser(nn.Module, ABC):
         """Predict from noisy motion `z` at time `t` in [0, 1] under prepared conditions."""
 
 
-class BlockDenoiser(Denoiser):
-    """A denoiser that makes a few frames at a time and looks back at those before: it can stream.
+class CausalDenoiser(Denoiser):
+    """A denoiser that can stream: frame k of its output depends on the sound up to the windows of
+    frame k + shift and on frames up to k of noisy motion.
 
-    Prepared `cond.history` holds, for the F frames of a call, the H + F - K clean frames that
-    blocks look back at: block b of K frames sees rows b K to b K + H. Frames before the first are
-    zero, the mean pose. None stands for zeros throughout.
+    Over a whole clip it is called as any other; a stream calls `hear` and then, at every sampler
+    step, `denoise`, for a few frames at a time. Both give the same.
 
     Attributes:
-        block_frames: Frames per block, K.
-        history_frames: Frames that a block looks back at, H.
-        shift_frames: Frames by which hearing is ahead of motion: frame k moves by what is heard in
-            the audio windows of frames up to k + shift. Negative where motion waits.
+        block_frames: Frames that a stream makes at a time, K.
+        shift_frames: Frames by which hearing is ahead of motion. Negative where motion waits.
     """
 
     encoder: AudioEncoder
     block_frames: int
-    history_frames: int
     shift_frames: int
 
-    @abstractmethod
-    def initial_state(self, rows: int) -> tuple[Tensor, ...]:
-        """Return the memory of `listen`, of constant size, when nothing was heard."""
+    @property
+    def early_frames(self) -> int:
+        """Frames that a stream hears before motion begins, whole calls of `block_frames`.
+
+        Motion and its memory therefore begin at the start of a call.
+        """
+        return -(-max(self.shift_frames, 0) // self.block_frames) * self.block_frames
 
     @abstractmethod
-    def listen(
+    def initial_state(self, rows: int, steps: int) -> tuple[Tensor, ...]:
+        """Return the memory of a stream that has heard nothing, of constant size, rows first.
+
+        First what `hear` remembers as one or more tensors, then one tensor per sampler step.
+        """
+
+    @abstractmethod
+    def hear(
         self,
         windows: Float[Tensor, "B N L"],
         persona: Float[Tensor, "B E"] | None,
         state: tuple[Tensor, ...],
-    ) -> tuple[Float[Tensor, "B K A"], tuple[Tensor, ...]]:
-        """Hear the windows of the next frames: returns their features and the state after them.
+    ) -> tuple[Conditions, tuple[Tensor, ...]]:
+        """Hear the windows of the next frames: returns their prepared conditions and the memory.
 
-        Features are those that `prepare` gives to frames `shift_frames` earlier. `persona` is
-        prepared.
+        Takes the raw persona. Conditions are those that `prepare` gives to frames `shift_frames`
+        earlier.
         """
+
+    @abstractmethod
+    def denoise(
+        self,
+        z: Float[Tensor, "B K D"],
+        t: Float[Tensor, " B"],
+        cond: Conditions,
+        state: Tensor,
+    ) -> tuple[Float[Tensor, "B K D"], Tensor]:
+        """Return what `forward` returns for the next frames, and the memory of this step."""
 
 
 @runtime_checkable

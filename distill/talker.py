@@ -18,8 +18,8 @@ from distill.engines.engine import StreamingEngine
 from distill.errors import UserError
 from distill.face.curves import resample_curves
 from distill.feed import generate
-from distill.folder import BANK, WEIGHTS, find_model, read_config
-from distill.noise import seeded_noise
+from distill.folder import BANK, NOISE, WEIGHTS, find_model, read_config
+from distill.noise import MotionNoise
 from distill.persona import SILENCE_PEAK, PersonaBank
 from distill.stream import MotionStream
 from distill.units import SAMPLE_RATE_HZ
@@ -70,12 +70,14 @@ class Talker:
 
     Attributes:
         engine: Runs the networks.
+        noise: Draws what generation starts from.
         bank: Named personas; None for models without persona.
         config: The folder's config (rig, fps, steps, card data).
         backend: `torch` or `onnx`.
     """
 
     engine: Engine
+    noise: MotionNoise
     bank: PersonaBank | None
     config: dict[str, Any] = field(default_factory=dict)
     backend: str = "torch"
@@ -233,8 +235,8 @@ class Talker:
         if isinstance(self.engine, StreamingEngine):
             return self.physical(
                 generate(
-                    self.engine, audio, persona, seeds=seeds, level=float(level), fps=self.fps,
-                    motion_dim=channels,
+                    self.engine, audio, persona, self.noise, seeds=seeds, level=float(level),
+                    fps=self.fps,
                 )
             )  # fmt: skip
         frames = frames_for(len(audio), self.fps)
@@ -244,7 +246,7 @@ class Talker:
             first = sample_at(span.start, self.fps)
             # At most what `count` frames cover, so that engines may derive `count` from it.
             part = audio[first : first + sample_at(count, self.fps)]
-            noise = seeded_noise(seeds, count, channels, start_frame=span.start)
+            noise = self.noise.draw(seeds, count, start_frame=span.start)
             fresh = self.engine.sample(part, persona, level * noise, steps)
             if span.overlap:
                 before = out[:, span.start : span.start + span.overlap]
@@ -283,8 +285,8 @@ class Talker:
         return MotionStream(
             engine=self.engine,
             persona=self.persona(nobody, persona, emotion, strength),
+            noise=self.noise,
             fps=self.fps,
-            motion_dim=len(self.channels),
             seed=seed,
             level=float(self.config["noise"]),
             rotations=self.rotations,
@@ -325,19 +327,22 @@ def load(folder: str | Path, backend: str = "torch") -> Talker:
     config = read_config(folder)
     engine = open_engine(folder, config, backend)
     bank = (
-        PersonaBank.from_state(_bank_arrays(folder), config["bank"]) if "bank" in config else None
+        PersonaBank.from_state(_arrays(folder, BANK, "tensor.bank."), config["bank"])
+        if "bank" in config
+        else None
     )
-    return Talker(engine=engine, bank=bank, config=config, backend=backend)
+    noise = MotionNoise(_arrays(folder, NOISE, "tensor.noise")["noise"])
+    return Talker(engine=engine, noise=noise, bank=bank, config=config, backend=backend)
 
 
-def _bank_arrays(folder: Path) -> dict[str, np.ndarray]:
-    """Read the embeddings of the bank from the weights, or from the file an export keeps."""
+def _arrays(folder: Path, kept: str, start: str) -> dict[str, np.ndarray]:
+    """Read arrays whose names start so, from the weights or from the file an export keeps."""
     from safetensors import SafetensorError, safe_open
 
-    path = folder / (BANK if (folder / BANK).is_file() else WEIGHTS)
+    path = folder / (kept if (folder / kept).is_file() else WEIGHTS)
     try:
         with safe_open(str(path), framework="np") as file:
-            names = [n for n in file.keys() if n.startswith("tensor.bank.")]  # noqa: SIM118
+            names = [n for n in file.keys() if n.startswith(start)]  # noqa: SIM118
             return {name.rpartition(".")[2]: file.get_tensor(name) for name in names}
     except SafetensorError as error:
         raise UserError(f"{path} is not a complete safetensors file: {error}") from error

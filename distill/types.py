@@ -2,7 +2,7 @@
 
 Shape legend (the same letters everywhere in this repository):
     B batch   F motion frames   S audio samples   A audio features   D motion channels
-    E embedding   V vertices   H history frames
+    E embedding   V vertices
 """
 
 from dataclasses import dataclass, field, fields, replace
@@ -39,23 +39,33 @@ class Conditions(Movable):
 
     Raw conditions come from the data: `audio` is a waveform and `persona` the personalizer's
     embedding. `Denoiser.prepare` turns them into prepared conditions, once per clip: `audio`
-    becomes per-frame features (B F A) and `persona` the model's own personalized embedding.
+    becomes per-frame features (B F A), `persona` the model's own personalized embedding and `mean`
+    the motion that both let expect.
 
     Attributes:
         audio: Waveform at 16 kHz (raw) or features aligned with motion frames (prepared).
         features: Features of a frozen encoder, already computed (raw, optional).
         persona: Personalized embedding.
-        history: Clean motion frames that precede the first noisy one, normalized.
-        audio_keep: 1 keeps the sample's audio, 0 replaces it by the null condition.
+        mean: Motion that the denoiser expects before it sees any noise, normalized (prepared).
+        audio_keep: 1 keeps the sample's audio, 0 replaces it by the null condition (raw).
         persona_keep: The same for the persona.
+        span: Length in time of the step that is taken, for denoisers that are told.
     """
 
     audio: Float[Tensor, "B ..."] | None = None
     features: Float[Tensor, "B F A"] | None = None
     persona: Float[Tensor, "B E"] | None = None
-    history: Float[Tensor, "B H D"] | None = None
+    mean: Float[Tensor, "B F D"] | None = None
     audio_keep: Float[Tensor, " B"] | None = None
     persona_keep: Float[Tensor, " B"] | None = None
+    span: Float[Tensor, " B"] | None = None
+
+    def rows(self, count: int) -> "Conditions":
+        """Return conditions of one row for `count` rows."""
+        given = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return replace(
+            self, **{k: v.expand(count, *v.shape[1:]) for k, v in given if v is not None}
+        )
 
     def drop(self, *names: str) -> "Conditions":
         """Return a copy without the named conditions (classifier-free guidance, ablations)."""
@@ -66,7 +76,8 @@ class Conditions(Movable):
 class Batch(Movable):
     """One training batch: motion in model space, its validity mask, labels and conditions.
 
-    `speaker` and `emotion` index the corpus's training speakers and emotions; -1 is unknown.
+    `speaker` and `emotion` index the corpus's training speakers and emotions; -1 is unknown. `clip`
+    numbers the training clips with motion in corpus order, `start` is the window's first frame.
     """
 
     motion: Float[Tensor, "B F D"]
@@ -74,6 +85,8 @@ class Batch(Movable):
     speaker: Int[Tensor, " B"]
     emotion: Int[Tensor, " B"]
     cond: Conditions
+    clip: Int[Tensor, " B"] | None = None
+    start: Int[Tensor, " B"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

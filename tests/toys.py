@@ -42,4 +42,6 @@ def toy_batch(size: int = 4, seed: int = 0, frames: int = FRAMES) -> Batch:
             audio=0.1 * torch.randn(size, frames * 16000 // 30, generator=rng),
             persona=torch.randn(size, PERSONA, generator=rng),
         ),
+        clip=torch.arange(size) % 2,
+        start=torch.zeros(size, dtype=torch.long),
     )

@@ -1,7 +1,7 @@
 """Training and validation batches: batch k is a pure function of the seed and of k."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -88,9 +88,15 @@ class MotionBatches:
         rows_of_rank = range(rank, self.batch_size, world)
         chosen = self.balanced.batch(index)[rank : self.batch_size : world]
         rngs = [np.random.default_rng((self.seed, index, row)) for row in rows_of_rank]
-        rows = [self._train_row(index, rng) for index, rng in zip(chosen, rngs, strict=True)]
+        starts = [
+            draw_start(self.train_clips[index].frames, self.window_frames, rng)
+            for index, rng in zip(chosen, rngs, strict=True)
+        ]
+        recordings = [self.corpus.read(self.train_clips[index]) for index in chosen]
+        rows = [self._row(*row) for row in zip(recordings, starts, rngs, strict=True)]
         numbers = {name: column[chosen] for name, column in self.numbers.items()}
-        return self._collate(numbers, rows, self._personas(chosen, rngs))
+        batch = self._collate(numbers, rows, self._personas(chosen, rngs))
+        return replace(batch, clip=torch.as_tensor(chosen), start=torch.tensor(starts))
 
     def val_batches(self, embed: Callable[[np.ndarray], Tensor] | None = None) -> list[Batch]:
         """Return the middle window of every validation clip, in order, without augmentation.
@@ -106,12 +112,6 @@ class MotionBatches:
             persona = None if embed is None else torch.stack([embed(r.audio) for r in recordings])
             batches.append(self._collate(numbered(clips, self.labels), rows, persona))
         return batches
-
-    def _train_row(self, index: int, rng: np.random.Generator) -> tuple[Window, np.ndarray | None]:
-        clip = self.train_clips[index]
-        return self._row(
-            self.corpus.read(clip), draw_start(clip.frames, self.window_frames, rng), rng
-        )
 
     def _row(
         self, recording: Recording, start: int, rng: np.random.Generator | None

@@ -29,6 +29,10 @@ class GuidedDenoiser(Denoiser):
         """Prepare as the wrapped network does."""
         return self.denoiser.prepare(cond, frames)
 
+    def expect(self, cond: Conditions, frames: int) -> Conditions:
+        """Expect what the wrapped network does; the mean itself is not extrapolated."""
+        return self.denoiser.expect(cond, frames)
+
     def forward(
         self, z: Float[Tensor, "B F D"], t: Float[Tensor, " B"], cond: Conditions
     ) -> Float[Tensor, "B F D"]:

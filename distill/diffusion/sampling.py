@@ -8,15 +8,24 @@ from jaxtyping import Float
 from torch import Tensor
 
 from distill.diffusion.parameterization import Prediction, expand, from_x0, to_x0
-from distill.diffusion.schedule import CosineSchedule
-from distill.protocols import BlockDenoiser, Denoiser
+from distill.diffusion.schedule import Schedule
+from distill.protocols import Denoiser
 from distill.types import Conditions
 
 
 def predict_x0(
-    model: Denoiser, z: Float[Tensor, "B F D"], t: Float[Tensor, " B"], cond: Conditions
+    model: Denoiser,
+    z: Float[Tensor, "B F D"],
+    t: Float[Tensor, " B"],
+    cond: Conditions,
+    s: Float[Tensor, " B"] | None = None,
 ) -> Float[Tensor, "B F D"]:
-    """Run the network under prepared conditions and return its estimate of the clean motion."""
+    """Run the network under prepared conditions and return its estimate of the clean motion.
+
+    `s` is where the step that asks for it ends, for networks that are told.
+    """
+    if s is not None:
+        cond = replace(cond, span=t - s)
     alpha, sigma = model.schedule.alpha_sigma(t)
     return to_x0(model(z, t, cond), z, alpha, sigma, model.prediction)
 
@@ -26,7 +35,7 @@ def ddim_step(
     x0: Float[Tensor, "B F D"],
     t: Float[Tensor, " B"],
     s: Float[Tensor, " B"],
-    schedule: CosineSchedule,
+    schedule: Schedule,
 ) -> Float[Tensor, "B F D"]:
     """Move deterministically from time `t` to time `s` < `t` given an estimate of x0.
 
@@ -39,7 +48,7 @@ def ddim_step(
 
 
 def step_coefficients(
-    t: Float[Tensor, " B"], s: Float[Tensor, " B"], schedule: CosineSchedule
+    t: Float[Tensor, " B"], s: Float[Tensor, " B"], schedule: Schedule
 ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
     """Return (keep, take) of a DDIM step z_s = keep z_t + take x0; exactly (1, 0) where s = t.
 
@@ -56,7 +65,7 @@ def x0_of_step(
     z_s: Float[Tensor, "B F D"],
     t: Float[Tensor, " B"],
     s: Float[Tensor, " B"],
-    schedule: CosineSchedule,
+    schedule: Schedule,
 ) -> Float[Tensor, "B F D"]:
     """Return the x0 for which one DDIM step from `z_t` lands on `z_s`; needs s < t."""
     keep, take = (expand(c, z_t) for c in step_coefficients(t, s, schedule))
@@ -89,25 +98,7 @@ def unrolled_sample(
     z = x0 = noise
     for now, then in grid:
         t, s = noise.new_full((rows,), now), noise.new_full((rows,), then)
-        x0 = predict_x0(model, z, t, cond)
+        x0 = predict_x0(model, z, t, cond, s)
         if then > 0:
             z = ddim_step(z, x0, t, s, model.schedule)
     return x0
-
-
-@torch.no_grad()
-def block_sample(
-    model: BlockDenoiser,
-    noise: Float[Tensor, "B F D"],
-    cond: Conditions,
-    grid: Sequence[tuple[float, float]],
-) -> Float[Tensor, "B F D"]:
-    """Sample block by block, each looking back at what was made before it."""
-    size, seen = model.block_frames, model.history_frames
-    made = noise.new_zeros(len(noise), seen, noise.shape[2])
-    for first in range(0, noise.shape[1], size):
-        part = slice(first, first + size)
-        heard = None if cond.audio is None else cond.audio[:, part]
-        near = replace(cond, audio=heard, history=made[:, made.shape[1] - seen :])
-        made = torch.cat([made, ddim_sample(model, noise[:, part], near, grid)], dim=1)
-    return made[:, seen:]

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from distill.diffusion.movement import Movement
 from distill.errors import UserError
 from distill.protocols import Rig
 
@@ -17,29 +18,33 @@ STD_FLOOR = 0.02
 
 @dataclass(frozen=True, eq=False)
 class MotionSpace:
-    """What a motion array means: channels of a rig, frames per second, mean and deviation.
+    """What a motion array means: channels, frames per second, normalization, and how it moves.
 
     Attributes:
         rig: The face the motion drives.
         fps: Motion frames per second.
         mean: Mean of each channel over the training split (D).
         std: Standard deviation of each channel, floored (D).
+        noise: Causal filter (K D) that gives white noise the covariance in time that normalized
+            motion has inside clips; one tap of 1 is white noise.
     """
 
     rig: Rig
     fps: float
     mean: Float[Tensor, " D"]
     std: Float[Tensor, " D"]
+    noise: Float[Tensor, "K D"]
 
     @classmethod
     def fit(cls, rig: Rig, fps: float, motions: Iterable[np.ndarray]) -> "MotionSpace":
-        """Measure mean and deviation over all frames of `motions` (each F D), in one pass.
+        """Measure mean, deviation and movement of `motions` (each F D), in one pass.
 
         Raises:
             UserError: There is no frame, or the channels are not the rig's.
         """
         channels, frames = len(rig.channels), 0
         total, squares = np.zeros(channels), np.zeros(channels)
+        movement = Movement(channels, fps)
         for motion in motions:
             if motion.ndim != 2 or motion.shape[1] != channels:
                 raise UserError(
@@ -50,17 +55,19 @@ class MotionSpace:
             frames += len(values)
             total += values.sum(0)
             squares += (values**2).sum(0)
+            movement.add(values)
         if not frames:
             raise UserError("no motion frames to normalize by; the training split is empty")
         mean = total / frames
         std = np.sqrt(np.maximum(squares / frames - mean**2, 0)).clip(STD_FLOOR)
-        return cls(rig, fps, torch.tensor(mean).float(), torch.tensor(std).float())
+        found = (mean, std, movement.noise_taps(std))
+        return cls(rig, fps, *(torch.tensor(values).float() for values in found))
 
     @classmethod
     def identity(cls, rig: Rig, fps: float) -> "MotionSpace":
-        """Return a space that leaves motion as it is (mean 0, deviation 1)."""
+        """Return a space that leaves motion as it is (mean 0, deviation 1, white noise)."""
         channels = len(rig.channels)
-        return cls(rig, fps, torch.zeros(channels), torch.ones(channels))
+        return cls(rig, fps, torch.zeros(channels), torch.ones(channels), torch.ones(1, channels))
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -71,6 +78,11 @@ class MotionSpace:
     def groups(self) -> Mapping[str, Int[Tensor, " _"]]:
         """Channel indices of `mouth`, `upper` and `head`."""
         return self.rig.groups
+
+    @property
+    def noise_deviation(self) -> Float[Tensor, " D"]:
+        """Deviation of each channel's noise: a little over that of normalized motion in clips."""
+        return self.noise.square().sum(0).sqrt()
 
     @property
     def motion_dim(self) -> int:
@@ -111,4 +123,5 @@ class MotionSpace:
             rig=move(device, non_blocking=non_blocking) if move else self.rig,
             mean=self.mean.to(device, non_blocking=non_blocking),
             std=self.std.to(device, non_blocking=non_blocking),
+            noise=self.noise.to(device, non_blocking=non_blocking),
         )

@@ -5,6 +5,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as fn
 
+FUSED_FROM = 128
+"""Above this many tokens torch's fused attention is used."""
 DENSE_REACHES = 8
 """Up to this many reaches of frames the full score matrix is faster than gathering neighbours."""
 
@@ -20,9 +22,27 @@ def band_attention(
     Few frames are computed under a mask, many in blocks; both give the same values.
     """
     if q.shape[2] <= DENSE_REACHES * reach:
-        band = band_mask(q.shape[2], reach, q.device)
-        return fn.scaled_dot_product_attention(q, k, v, attn_mask=band)
+        return dense_attention(q, k, v, band_mask(q.shape[2], reach, q.device))
     return block_attention(q, k, v, reach)
+
+
+def dense_attention(
+    q: Float[Tensor, "B N F W"],
+    k: Float[Tensor, "B N F W"],
+    v: Float[Tensor, "B N F W"],
+    mask: Bool[Tensor, "F F"] | None,
+) -> Float[Tensor, "B N F W"]:
+    """Attend under a mask, written out where it is short.
+
+    For a few dozen tokens the backward pass of torch's fused attention on a CPU takes ten times as
+    long as two products and a softmax.
+    """
+    if q.shape[2] > FUSED_FROM:
+        return fn.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    scores = (q * q.shape[3] ** -0.5) @ k.transpose(2, 3)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return scores.softmax(-1).to(v.dtype) @ v
 
 
 def band_mask(frames: int, reach: int, device: torch.device) -> Bool[Tensor, "F F"] | None:

@@ -7,8 +7,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from distill.types import Conditions
-
 
 class StepEmbedding(nn.Module):
     """Embeds diffusion time t in [0, 1] by sinusoids and a two-layer perceptron."""
@@ -38,11 +36,9 @@ class PersonaAdapter(nn.Module):
         """Return the personalized embedding."""
         return self.mlp(persona)
 
-    def or_null(self, cond: Conditions, batch: int) -> Float[Tensor, "B P"]:
-        """Return the prepared persona, replaced by the null embedding where it is dropped."""
-        if cond.persona is None:
-            return self.null.expand(batch, -1)
-        return keep_or(self.null, cond.persona, cond.persona_keep)
+    def or_null(self, persona: Tensor | None, batch: int) -> Float[Tensor, "B P"]:
+        """Return the prepared persona, or the null embedding when there is none."""
+        return self.null.expand(batch, -1) if persona is None else persona
 
 
 def keep_or(null: Tensor, value: Tensor, keep: Tensor | None) -> Tensor:

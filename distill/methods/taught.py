@@ -9,12 +9,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from distill.data.corpus import joint_labels
-from distill.diffusion.schedule import CosineSchedule
 from distill.face.space import MotionSpace
 from distill.protocols import Denoiser
-from distill.training.denoising import first_step
+from distill.training.denoising import first_step, noised
 from distill.training.losses import LossWeights, MotionLoss
 from distill.training.objective import Objective
+from distill.training.rows import drawn_noise
 from distill.types import Batch, Conditions
 
 MOST_EMOTIONS = 1 << 16
@@ -26,12 +26,14 @@ class RoundWeights:
     """Weight of each term of a round; 0 switches a term off.
 
     Attributes:
-        dis: `L_dis`, the student's output against the method's target.
+        dis: `L_dis`, the student's output against the method's target, and the mean motion that it
+            expects against the one that its teacher expects.
         ae: `L_ae`, small against large audio features through a learned projection.
         pc: `L_pc`, the personalizer enhancer.
-        gt: The student's output against real motion, so that teacher error is not inherited: all
-            of it in the shrink round, where teacher and truth ask for the same mean; afterwards
-            lips and posture only, since the mean of the rest would cost diversity.
+        gt: Real motion, so that teacher error is not inherited: the mean that the student expects
+            against it, and in the shrink round the student's output too, since real motion and
+            teacher ask for the same posterior mean there. A step of any length asks for more than
+            a mean, so that real motion is no target of its output.
         snr_limit: Upper limit of the signal-to-noise weight of `L_dis`; 1 is no weighting.
     """
 
@@ -54,8 +56,7 @@ class Taught(Objective):
         enhancer: Maps both personas and both upper faces to `L_pc`; None leaves it out.
         optimizer: Arguments of `distill.training.optim.configure`.
         time_power: Above 1 favours high noise when times are drawn.
-        settled_only: Whether real motion is compared only in what speech and speaker settle:
-            lips and posture.
+        mean_only: Whether real motion is compared with the mean that the student expects only.
     """
 
     model: Denoiser
@@ -71,15 +72,14 @@ class Taught(Objective):
         enhancer: nn.Module | None,
         optimizer: Mapping[str, Any],
         time_power: float = 1.0,
-        settled_only: bool = True,
+        mean_only: bool = True,
     ):
         super().__init__(student, optimizer)
         self.teacher = teacher.requires_grad_(False)
         self.time_power = time_power
         self.weights, self.loss = weights, MotionLoss(space, losses)
-        settled = LossWeights(x0=0.0, lips=1.0, gap=0.5, upper=0.0, velocity=0.0, posture=1.0)
-        self.truth = MotionLoss(space, settled if settled_only else losses)
-        self.upper, self.hidden = space.groups["upper"], list(student.hidden)
+        self.space, self.mean_only = space, mean_only
+        self.upper = space.groups["upper"]
         self.enhancer = enhancer
 
     def train(self, mode: bool = True) -> "Taught":
@@ -106,9 +106,6 @@ class Taught(Objective):
     ) -> dict[str, Float[Tensor, ""]]:
         """Return the terms that all methods share, those that are on: `dis`, `gt` and `pc`.
 
-        Channels whose noise the student does not see have nothing to be distilled: teacher and
-        truth estimate the same mean, truth without error, so it is the target there.
-
         Args:
             batch: Real motion and labels.
             predicted: The student's motion.
@@ -118,16 +115,21 @@ class Taught(Objective):
             weight: Scales each sample's error against its target.
         """
         w, mask = self.weights, batch.mask
-        if w.gt and self.hidden:
-            target = target.clone()
-            target[..., self.hidden] = batch.motion[..., self.hidden]
+        own, theirs = cond.mean, cond_teacher.mean
+        if own is not None and not own.requires_grad:  # kept from the shrink round
+            own = None
         terms: dict[str, Tensor] = {}
         if w.dis:
-            matched = self.loss(predicted, target, mask, weight)
-            terms["dis"] = w.dis * torch.stack(list(matched.values())).sum()
+            matched = self._distance(predicted, target, mask, weight)
+            if own is not None and theirs is not None:
+                matched = matched + self._distance(own, theirs, mask)
+            terms["dis"] = w.dis * matched
         if w.gt:
-            real = self.truth(predicted, batch.motion, mask)
-            terms["gt"] = w.gt * torch.stack(list(real.values())).sum()
+            real = [] if own is None else [self._distance(own, batch.motion, mask)]
+            if not self.mean_only:
+                real.append(self._distance(predicted, batch.motion, mask, weight))
+            if real:
+                terms["gt"] = w.gt * torch.stack(real).sum()
         if w.pc and self.enhancer is not None and cond.persona is not None:
             terms["pc"] = w.pc * self.enhancer(
                 cond_teacher.persona,
@@ -141,9 +143,18 @@ class Taught(Objective):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Measure the student's first step from pure noise against real motion."""
-        predicted = first_step(self.model, batch, seed=batch_idx)
-        terms = self.truth(predicted, batch.motion, batch.mask)
+        predicted = first_step(self.model, batch, self.space, seed=batch_idx)
+        terms = self.loss(predicted, batch.motion, batch.mask)
         self.log_validation(terms, predicted, batch.motion, batch.mask)
+
+    def noised(self, x: Float[Tensor, "B F D"], t: Float[Tensor, " B"]) -> Float[Tensor, "B F D"]:
+        """Return motion noised to `t` by freshly drawn noise."""
+        return noised(self.model, x, t, drawn_noise(x, self.space.noise))
+
+    def _distance(
+        self, a: Tensor, b: Tensor, mask: Tensor, weight: Tensor | None = None
+    ) -> Float[Tensor, ""]:
+        return torch.stack(list(self.loss(a, b, mask, weight).values())).sum()
 
     def learning(self) -> nn.Module:
         """Only the student and the enhancer learn."""
@@ -161,11 +172,3 @@ def grid_times(u: Float[Tensor, " B"], steps: int, power: float) -> Float[Tensor
     Powers above 1 favour high noise, where the audio decides most.
     """
     return (steps * (1 - u**power)).ceil().clamp(1, steps) / steps
-
-
-def snr_weight(
-    schedule: CosineSchedule, t: Float[Tensor, " B"], limit: float
-) -> Float[Tensor, " B"]:
-    """Truncated signal-to-noise weight min(max(alpha^2 / sigma^2, 1), limit)."""
-    alpha, sigma = schedule.alpha_sigma(t)
-    return (alpha / sigma).square().clamp(min=1.0, max=limit)

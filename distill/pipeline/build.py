@@ -16,6 +16,7 @@ from distill.audio.cache import FeatureCache
 from distill.audio.encoders import build_encoder
 from distill.audio.frozen import FrozenEncoder
 from distill.data.corpus import Labels, open_described
+from distill.diffusion.movement import fastest_hz
 from distill.engines.eager import EagerEmbedder
 from distill.errors import UserError
 from distill.face.rigs import load_rig
@@ -91,6 +92,8 @@ def build_denoiser(config: Config, space: MotionSpace, persona_dim: int) -> Netw
         "fps": space.fps,
         "persona_in": persona_dim,
         "hidden": hidden_channels(config["kwargs"].get("hidden"), space),
+        "deviation": space.noise_deviation.tolist(),
+        "smoothing": smoothing_frames(space),
     }
     audio = dict(kwargs["audio"])
     if audio.get("path") is None:
@@ -101,6 +104,21 @@ def build_denoiser(config: Config, space: MotionSpace, persona_dim: int) -> Netw
         audio = {k: v for k, v in audio.items() if k != "path"}
         audio["backbone_config"] = encoder.backbone_config
     return Network(family=config["family"], kwargs=kwargs | {"audio": audio}, module=module)
+
+
+FAST_SHARE, PASSED = 0.99, 0.75
+"""A network's output is smoothed so that of the frequency under which 99 % of a channel's power
+lies, three quarters of the amplitude pass: slower channels lose nothing, flicker goes."""
+
+
+def smoothing_frames(space: MotionSpace) -> list[float]:
+    """Return the deviation in frames of the Gaussian that smooths each channel of a network.
+
+    exp(-(2 pi f d)^2 / 2) is what a Gaussian of deviation d passes of frequency f.
+    """
+    fastest = fastest_hz(space.noise.double().numpy(), space.fps, FAST_SHARE)
+    width = np.sqrt(-2 * np.log(PASSED)) / (2 * np.pi * np.maximum(fastest, 0.5))
+    return (width * space.fps).round(3).tolist()
 
 
 def hidden_channels(group: str | None, space: MotionSpace) -> list[int]:
@@ -151,7 +169,7 @@ def save_model(
 ) -> None:
     """Write a model folder that `distill.load` opens: network, personalizer, normalization."""
     modules = {"denoiser": (network.family, network.kwargs, network.module)}
-    tensors = {"mean": space.mean, "std": space.std}
+    tensors = {"mean": space.mean, "std": space.std, "noise": space.noise}
     config: dict[str, Any] = {
         "name": name,
         "steps": steps,

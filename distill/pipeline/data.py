@@ -16,6 +16,7 @@ from distill.storage import atomic_path
 from distill.training.progress import Progress
 
 STATISTICS = "space.safetensors"
+MEASURED = ("mean", "std", "noise")
 
 
 def prepare_data(config: Mapping[str, Any], run: RunDirectory, progress: Progress) -> Context:
@@ -49,7 +50,7 @@ def prepare_data(config: Mapping[str, Any], run: RunDirectory, progress: Progres
     else:
         space = MotionSpace.fit(rig, corpus.fps, motions(corpus, train))
         with atomic_path(stage.folder / STATISTICS) as temporary:
-            save_file({"mean": space.mean, "std": space.std}, temporary)
+            save_file({name: getattr(space, name) for name in MEASURED}, temporary)
         stage.finish(
             {
                 "corpus": corpus.name,
@@ -71,4 +72,4 @@ def prepare_data(config: Mapping[str, Any], run: RunDirectory, progress: Progres
 def load_space(run: RunDirectory, rig: Any, fps: float) -> MotionSpace:
     """Return the motion space that a run's data stage measured."""
     kept = load_file(run.stage("data").folder / STATISTICS)
-    return MotionSpace(rig, fps, kept["mean"], kept["std"])
+    return MotionSpace(rig, fps, *(kept[name] for name in MEASURED))

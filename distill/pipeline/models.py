@@ -3,15 +3,17 @@
 import copy
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from distill.artifact import CONFIG, WEIGHTS, file_digest, load_artifact
+from distill.artifact import CONFIG, WEIGHTS, build_family, file_digest, load_artifact
 from distill.diffusion.guidance import GuidedDenoiser
 from distill.methods.progressive.plan import Round
 from distill.methods.progressive.round import DistillationRound
 from distill.methods.regression import RegressionTraining
 from distill.methods.taught import RoundWeights
+from distill.networks.conditioned import ConditionedDenoiser
 from distill.pipeline.build import (
     Network,
     as_denoiser,
@@ -50,6 +52,8 @@ def train_teacher(context: Context) -> Network:
         drop_audio=training["drop_audio"],
         drop_persona=training["drop_persona"],
         time_power=training["time_power"],
+        snr_limit=training["snr_limit"],
+        mean_updates=round(training["mean_share"] * updates),
     )
     calls = context.train(stage, module, updates=updates, seed=seed)
     if is_sharded(network.module):
@@ -78,10 +82,13 @@ def _train_round(
     context: Context, stage: Stage, round_: Round, teacher: Network, parent: Stage
 ) -> Network:
     distill, seed = context.config["distill"], stage_seed(context, 10 + round_.index)
+    span = 0.0 if round_.teacher_steps == round_.student_steps else 1 / round_.student_steps
     if round_.shrink:
         student = build_denoiser(context.config["student"], context.space, context.persona_dim)
+        student = stepping(student, span)
+        take_left(student, teacher)
     else:
-        student = unfrozen_copy(teacher)
+        student = unfrozen_copy(teacher, span)
     optimizer = _round_optimizer(context, round_)
     frozen = as_denoiser(teacher) if not round_.shrink else guided(context, teacher)
     module = DistillationRound(
@@ -124,11 +131,42 @@ def guided(context: Context, teacher: Network) -> Denoiser:
     return as_denoiser(teacher) if scale == 1.0 else GuidedDenoiser(as_denoiser(teacher), scale)
 
 
-def unfrozen_copy(network: Network) -> Network:
-    """Return a copy that learns."""
+def unfrozen_copy(network: Network, span: float) -> Network:
+    """Return a copy for steps of length `span`, whose denoising learns; what it hears is kept.
+
+    Encoder, persona and mean have learned all that their teacher knows when the network shrank.
+    """
     copied = copy.deepcopy(network)
     copied.module.requires_grad_(True)
-    return copied
+    if isinstance(copied.module, ConditionedDenoiser):
+        copied.module.keep_conditions()
+    return stepping(copied, span)
+
+
+def stepping(network: Network, span: float) -> Network:
+    """Return the network as one that is made for steps of length `span` in time."""
+    if not isinstance(network.module, ConditionedDenoiser):
+        return network
+    network.module.span = span
+    return replace(network, kwargs=network.kwargs | {"span": span})
+
+
+def told_spans(network: Network) -> Network:
+    """Return the network as one that is told how far each step goes; it starts as it was."""
+    kwargs = network.kwargs | {"any_span": True}
+    module = build_family(network.family, kwargs)
+    before = module.state_dict()
+    module.load_state_dict(before | network.module.state_dict())
+    if isinstance(module, ConditionedDenoiser):
+        module.keep_conditions()
+    return Network(family=network.family, kwargs=kwargs, module=module)
+
+
+def take_left(student: Network, teacher: Network) -> None:
+    """Let a student know what sound and persona leave open, as its teacher measured it."""
+    modules = student.module, teacher.module
+    if all(isinstance(module, ConditionedDenoiser) for module in modules):
+        modules[0].left.copy_(modules[1].left)  # type: ignore[union-attr]
 
 
 def taught_options(
@@ -216,7 +254,7 @@ def save(
             steps=steps,
             any_steps=any_steps,
             noise=noise,
-            guidance=context.config["teacher"]["guidance"] if any_steps else 1.0,
+            guidance=context.config["teacher"]["guidance"] if parent is None and any_steps else 1.0,
             provenance=context.provenance(digest) | {"calls": _with_parents(calls, parent)},
         )
         own = file_digest(stage.folder / WEIGHTS)

@@ -8,15 +8,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from distill.diffusion.filters import colored
 from distill.diffusion.parameterization import expand
-from distill.diffusion.sampling import block_sample, predict_x0
+from distill.diffusion.sampling import predict_x0
+from distill.diffusion.schedule import Schedule
 from distill.face.space import MotionSpace
-from distill.protocols import BlockDenoiser, Denoiser
+from distill.networks.conditioned import ConditionedDenoiser
+from distill.protocols import Denoiser
 from distill.training.losses import LossWeights, MotionLoss
 from distill.training.objective import Objective
-from distill.training.rows import normal, uniform
+from distill.training.rows import drawn_noise, stratified, uniform
 from distill.training.sharded import shard
 from distill.types import Batch, Conditions
+
+LOWEST_TIME = 0.02
+"""Less noise than this teaches nothing: the answer stands in the noisy motion."""
 
 
 def noised(
@@ -30,24 +36,33 @@ def noised(
     return alpha * motion + sigma * noise
 
 
-def first_step(model: Denoiser, batch: Batch, *, seed: int) -> Float[Tensor, "B F D"]:
+def snr_weight(schedule: Schedule, t: Float[Tensor, " B"], limit: float) -> Float[Tensor, " B"]:
+    """Truncated signal-to-noise weight min(max(alpha^2 / sigma^2, 1), limit)."""
+    alpha, sigma = schedule.alpha_sigma(t)
+    return (alpha / sigma).square().clamp(min=1.0, max=limit)
+
+
+def first_step(
+    model: Denoiser, batch: Batch, space: MotionSpace, *, seed: int
+) -> Float[Tensor, "B F D"]:
     """Return the x0 that `model` predicts from pure noise under the batch's conditions."""
-    x = batch.motion
-    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)).to(x)
-    cond = model.prepare(batch.cond, x.shape[1])
-    if isinstance(model, BlockDenoiser):
-        return block_sample(model, noise, cond, [(1.0, 0.0)])
-    return predict_x0(model, noise, torch.ones(len(x)).to(x), cond)
+    x, generator = batch.motion, torch.Generator().manual_seed(seed)
+    rows, frames, channels = x.shape
+    white = torch.randn(rows, frames + len(space.noise) - 1, channels, generator=generator)
+    noise = colored(white, space.noise.cpu()).to(x)
+    cond = model.prepare(batch.cond, frames)
+    return predict_x0(model, noise, torch.ones(rows).to(x), cond)
 
 
 def drop_conditions(cond: Conditions, batch: int, audio: float, persona: float) -> Conditions:
     """Mark each sample's audio and persona as dropped with the given probabilities."""
     keep_audio, keep_persona = uniform(batch) >= audio, uniform(batch) >= persona
-    like = cond.audio if cond.audio is not None else cond.persona
+    like = next((v for v in (cond.audio, cond.features, cond.persona) if v is not None), None)
     if like is None:
         return cond
+    device = like.device
     return replace(
-        cond, audio_keep=keep_audio.float().to(like), persona_keep=keep_persona.float().to(like)
+        cond, audio_keep=keep_audio.float().to(device), persona_keep=keep_persona.float().to(device)
     )
 
 
@@ -61,8 +76,11 @@ class DenoisingTraining(Objective):
         losses: Weights of the loss terms.
         drop_audio: Probability that a sample is trained without audio.
         drop_persona: Probability that a sample is trained without persona.
-        time_power: Times are 1 - u^p for uniform u: above 1 favours high noise, where speech
-            decides most.
+        time_power: Times are 1 - u^p for u spread evenly over a batch: above 1 favours high noise,
+            where speech decides most.
+        snr_limit: Upper limit of the signal-to-noise weight; 1 is no weighting.
+        mean_updates: First updates, in which only the mean motion learns (arXiv 2309.15214 corrects
+            a finished mean): they cost a third, and noise is no help before sound is understood.
     """
 
     model: Denoiser
@@ -77,11 +95,14 @@ class DenoisingTraining(Objective):
         drop_audio: float = 0.05,
         drop_persona: float = 0.1,
         time_power: float = 1.0,
+        snr_limit: float = 3.0,
+        mean_updates: int = 0,
     ):
         super().__init__(model, optimizer)
         self.loss = MotionLoss(space, losses)
         self.drop_audio, self.drop_persona = drop_audio, drop_persona
-        self.time_power = time_power
+        self.time_power, self.snr_limit = time_power, snr_limit
+        self.mean_updates = mean_updates
 
     def configure_model(self) -> None:
         """Shard the network where the strategy asks for it."""
@@ -93,16 +114,27 @@ class DenoisingTraining(Objective):
         return {"teacher": (self.model,)}
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Draw times and noise, predict, compare."""
+        """Compare what is expected before any noise, then what is predicted from noisy motion."""
         x = batch.motion
-        t = 1 - 0.98 * uniform(len(x)).to(x) ** self.time_power
-        z = noised(self.model, x, t, normal(x.shape).to(x))
-        cond = self.model.prepare(batch.cond, x.shape[1])
-        cond = drop_conditions(cond, len(x), self.drop_audio, self.drop_persona)
-        return self.loss(predict_x0(self.model, z, t, cond), x, batch.mask)
+        raw = drop_conditions(batch.cond, len(x), self.drop_audio, self.drop_persona)
+        cond = self.model.prepare(raw, x.shape[1])
+        noise = drawn_noise(x, self.loss.space.noise)
+        terms: dict[str, Tensor] = {}
+        if cond.mean is not None:
+            expected = self.loss(cond.mean, x, batch.mask)
+            terms["mean"] = torch.stack(list(expected.values())).sum()
+            if isinstance(self.model, ConditionedDenoiser):
+                self.model.measure_left(x, cond.mean.detach(), noise, batch.mask)
+            if self.global_step < self.mean_updates:
+                return terms
+        u = stratified(len(x)).to(x)
+        t = 1 - (1 - LOWEST_TIME) * u**self.time_power
+        z = noised(self.model, x, t, noise)
+        weight = snr_weight(self.model.schedule, t, self.snr_limit)
+        return terms | self.loss(predict_x0(self.model, z, t, cond), x, batch.mask, weight)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Measure what one step from pure noise already recovers."""
-        predicted = first_step(self.model, batch, seed=batch_idx)
+        predicted = first_step(self.model, batch, self.loss.space, seed=batch_idx)
         terms = self.loss(predicted, batch.motion, batch.mask)
         self.log_validation(terms, predicted, batch.motion, batch.mask)

@@ -126,7 +126,7 @@ def scheduled(
 def begin(optimizer: AdamW) -> None:
     """Give every parameter the moments that AdamW gives it at its first gradient.
 
-    A parameter that the data has not used yet (a flag of history, the voice of nobody) would have
+    A parameter that the data has not used yet (the voice of nobody) would have
     none in a checkpoint, and shards refuse such a checkpoint. Updates stay what they were.
     """
     for group in optimizer.param_groups:

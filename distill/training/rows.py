@@ -11,6 +11,7 @@ import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor
 
+from distill.diffusion.filters import colored
 from distill.training.world import rank, world_size
 
 
@@ -19,9 +20,26 @@ def uniform(rows: int) -> Float[Tensor, " B"]:
     return torch.rand(rows * world_size())[rank() :: world_size()]
 
 
+def stratified(rows: int) -> Float[Tensor, " B"]:
+    """Draw one value from each of as many equal parts of [0, 1) as the whole batch has rows.
+
+    In random order; for this process's rows.
+    """
+    whole = rows * world_size()
+    drawn = (torch.randperm(whole) + torch.rand(whole)) / whole
+    return drawn[rank() :: world_size()]
+
+
 def normal(shape: tuple[int, ...]) -> Tensor:
     """Draw normal noise for this process's rows; `shape` (B ...) is theirs."""
     return torch.randn(shape[0] * world_size(), *shape[1:])[rank() :: world_size()]
+
+
+def drawn_noise(x: Float[Tensor, "B F D"], taps: Float[Tensor, "K D"]) -> Float[Tensor, "B F D"]:
+    """Draw noise for this process's rows, with the covariance in time that a space stores."""
+    rows, frames, channels = x.shape
+    white = normal((rows, frames + len(taps) - 1, channels)).to(x)
+    return colored(white, taps.to(x))
 
 
 def over_processes(value: Tensor) -> Tensor:

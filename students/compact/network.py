@@ -32,7 +32,7 @@ class CompactDenoiser(ConditionedDenoiser):
         lookahead_frames: int | None = None,
         **common: Any,
     ):
-        super().__init__(width=width, **common)
+        super().__init__(width=width, bounded=lookahead_frames is not None, **common)
         rights = split_lookahead(lookahead_frames, blocks, kernel)
         self.blocks = nn.ModuleList(
             ModulatedConvBlock(width, kernel, right, expansion, self.persona_dim)

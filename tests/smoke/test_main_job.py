@@ -15,7 +15,7 @@ def test_every_stage_and_every_row_is_there(finished):
         assert run.stage(name).complete
     rows = [row["name"] for row in read_json(finished / "report" / "results.json")["rows"]]
     assert rows[:4] == ["neutral", "mean", "regression", "teacher-4"]
-    assert rows[4:] == ["student-4", "student-2", "student-1"]
+    assert rows[4:] == ["teacher-2", "teacher-1", "student-4", "student-2", "student-1"]
 
 
 def test_the_student_folder_is_the_chosen_round_with_card_and_header(finished):

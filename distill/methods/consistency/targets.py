@@ -31,7 +31,7 @@ def consistency_function(
     that f(z_s, s) = z_s whatever the network says. `cond` is prepared by the model.
     """
     skip, out = (expand(c, z) for c in step_coefficients(t, s, model.schedule))
-    return skip * z + out * predict_x0(model, z, t, cond)
+    return skip * z + out * predict_x0(model, z, t, cond, s)
 
 
 @torch.no_grad()

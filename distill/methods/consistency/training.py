@@ -6,11 +6,15 @@ from torch import Tensor
 
 from distill.diffusion.sampling import predict_x0
 from distill.face.space import MotionSpace
-from distill.methods.consistency.targets import consistency_target, huber_weight
-from distill.methods.taught import Taught, grid_times, snr_weight
+from distill.methods.consistency.targets import (
+    consistency_target,
+    huber_weight,
+    segment_start,
+)
+from distill.methods.taught import Taught, grid_times
 from distill.protocols import Denoiser
-from distill.training.denoising import noised
-from distill.training.rows import normal, uniform
+from distill.training.denoising import snr_weight
+from distill.training.rows import stratified
 from distill.types import Batch
 
 
@@ -44,8 +48,8 @@ class ConsistencyTraining(Taught):
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Draw a time of the teacher's grid, build the target, compare."""
         x = batch.motion
-        t = grid_times(uniform(len(x)), self.grid_steps, self.time_power).to(x)
-        z = noised(self.model, x, t, normal(x.shape).to(x))
+        t = grid_times(stratified(len(x)), self.grid_steps, self.time_power).to(x)
+        z = self.noised(x, t)
         cond, cond_teacher = self.prepared(batch)
         target = consistency_target(
             self.model,
@@ -57,7 +61,8 @@ class ConsistencyTraining(Taught):
             steps=self.grid_steps,
             segments=self.segments,
         )
-        predicted = predict_x0(self.model, z, t, cond)
+        s = segment_start(t, self.grid_steps, self.segments)
+        predicted = predict_x0(self.model, z, t, cond, s)
         weight = snr_weight(self.model.schedule, t, self.weights.snr_limit)
         weight = weight * huber_weight(predicted, target, batch.mask, self.huber)
         return self.compared(batch, predicted, target, cond, cond_teacher, weight)

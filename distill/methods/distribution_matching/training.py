@@ -10,9 +10,8 @@ from distill.face.space import MotionSpace
 from distill.methods.distribution_matching.targets import matching_target, own_input
 from distill.methods.taught import Taught
 from distill.protocols import Denoiser
-from distill.training.denoising import noised
 from distill.training.optim import parameter_groups, scheduled
-from distill.training.rows import normal, uniform
+from distill.training.rows import drawn_noise, stratified
 from distill.types import Batch, Conditions
 
 LOWEST_TIME, HIGHEST_TIME = 0.02, 0.98
@@ -70,13 +69,13 @@ class DistributionMatching(Taught):
         """Return the x0 of one step of the generator's sampler, drawn for the whole batch."""
         x = batch.motion
         step = int(torch.randint(self.steps, ()))
-        z, t = own_input(self.model, normal(x.shape).to(x), cond, self.steps, step)
+        z, t = own_input(self.model, drawn_noise(x, self.space.noise), cond, self.steps, step)
         return predict_x0(self.model, z, t, cond)
 
     def _diffused(self, made: Tensor) -> tuple[Tensor, Tensor]:
-        u = uniform(len(made)).to(made)
+        u = stratified(len(made)).to(made)
         t = HIGHEST_TIME - (HIGHEST_TIME - LOWEST_TIME) * u**self.time_power
-        return noised(self.model, made, t, normal(made.shape).to(made)), t
+        return self.noised(made, t), t
 
     def learning(self) -> nn.Module:
         """The fake score learns too."""

@@ -9,14 +9,13 @@ from torch import Tensor, nn
 from distill.diffusion.sampling import ddim_step, predict_x0
 from distill.face.space import MotionSpace
 from distill.layers.precision import full_precision
-from distill.methods.history import HistoryMix, looking_back, mixed_motion
 from distill.methods.progressive.plan import Round
 from distill.methods.progressive.targets import one_step_target, two_step_target
-from distill.methods.taught import Taught, grid_times, snr_weight
-from distill.protocols import BlockDenoiser, Denoiser
-from distill.training.denoising import noised
+from distill.methods.taught import Taught, grid_times
+from distill.protocols import Denoiser
+from distill.training.denoising import noised, snr_weight
 from distill.training.losses import masked_mean
-from distill.training.rows import normal, uniform
+from distill.training.rows import drawn_noise, stratified, uniform
 from distill.types import Batch, Conditions
 
 
@@ -30,7 +29,6 @@ class DistillationRound(Taught):
         space: Motion space of the data.
         on_policy: Share of samples whose noisy motion the student's own step before led to, as
             when it is used (the backward simulation of DMD2, arXiv 2405.14867, one step deep).
-        mix: What a streaming student looks back at.
         common: Arguments of `Taught`.
     """
 
@@ -42,28 +40,21 @@ class DistillationRound(Taught):
         space: MotionSpace,
         *,
         on_policy: float = 0.0,
-        mix: HistoryMix | None = None,
         **common: Any,
     ):
         halving = round_.teacher_steps > round_.student_steps
-        super().__init__(student, teacher, space, settled_only=halving, **common)
+        super().__init__(student, teacher, space, mean_only=halving, **common)
         self.steps, self.halving = round_.student_steps, halving
-        self.on_policy, self.mix = on_policy, mix or HistoryMix()
+        self.on_policy = on_policy
         self.project = feature_projection(student.audio_dim, teacher.audio_dim)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Draw a student time, build the target, compare."""
         x = batch.motion
-        t = grid_times(uniform(len(x)), self.steps, self.time_power).to(x)
+        t = grid_times(stratified(len(x)), self.steps, self.time_power).to(x)
         cond, cond_teacher = self.prepared(batch)
-        z = self._noisy(x, t, looking_back(self.model, cond, x))
-        if isinstance(self.teacher, BlockDenoiser):  # both look back at the same motion
-            shared = mixed_motion(self.model, cond, x, z, t, self.mix)
-            target = self._target(z, t, looking_back(self.teacher, cond_teacher, shared))
-        else:  # the student looks back at what its teacher made of the same noise
-            target = self._target(z, t, cond_teacher)
-            shared = mixed_motion(self.model, cond, target, z, t, self.mix)
-        cond = looking_back(self.model, cond, shared)
+        z = self._noisy(x, t, cond)
+        target = self._target(z, t, cond_teacher)
         predicted = predict_x0(self.model, z, t, cond)
         snr = snr_weight(self.model.schedule, t, self.weights.snr_limit)
         terms = self.compared(batch, predicted, target, cond, cond_teacher, snr)
@@ -77,7 +68,7 @@ class DistillationRound(Taught):
         """Return real motion noised to `t`, in part through the student's step before `t`."""
         before = (t + 1.0 / self.steps).clamp(max=1.0)
         led = (uniform(len(x)).to(x) < self.on_policy) & (before > t)
-        noise = normal(x.shape).to(x)
+        noise = drawn_noise(x, self.space.noise)
         z = noised(self.model, x, t, noise)
         if not led.any():
             return z

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from distill.diffusion.sampling import predict_x0
 from distill.face.space import MotionSpace
-from distill.methods.history import HistoryMix, looking_back, mixed_motion
 from distill.protocols import Denoiser
 from distill.training.losses import LossWeights, MotionLoss
 from distill.training.objective import Objective
@@ -39,21 +38,25 @@ class RegressionTraining(Objective):
         optimizer: Mapping[str, Any],
     ):
         super().__init__(model, optimizer)
-        self.loss, self.mix = MotionLoss(space, losses), HistoryMix()
+        self.loss = MotionLoss(space, losses)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Predict motion from audio and persona alone."""
-        return self.loss(self._predict(batch), batch.motion, batch.mask)
+        predicted, mean = self._predict(batch)
+        terms = self.loss(predicted, batch.motion, batch.mask)
+        if mean is not None:
+            expected = self.loss(mean, batch.motion, batch.mask)
+            terms["mean"] = torch.stack(list(expected.values())).sum()
+        return terms
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Measure the same terms on unseen sentences."""
-        predicted = self._predict(batch)
+        predicted, _ = self._predict(batch)
         terms = self.loss(predicted, batch.motion, batch.mask)
         self.log_validation(terms, predicted, batch.motion, batch.mask)
 
-    def _predict(self, batch: Batch) -> Tensor:
+    def _predict(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         x = batch.motion
         cond = self.model.prepare(batch.cond, x.shape[1])
         z, t = torch.zeros_like(x), torch.ones(len(x)).to(x)
-        shared = mixed_motion(self.model, cond, x, z, t, self.mix) if self.training else x
-        return predict_x0(self.model, z, t, looking_back(self.model, cond, shared))
+        return predict_x0(self.model, z, t, cond), cond.mean

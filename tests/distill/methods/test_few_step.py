@@ -3,8 +3,11 @@
 import pytest
 import torch
 
+from distill.methods.cached.samples import Samples
+from distill.methods.cached.training import CachedTraining
 from distill.methods.consistency.training import ConsistencyTraining
 from distill.methods.distribution_matching.training import DistributionMatching
+from distill.methods.flow_map.training import FlowMapTraining
 from distill.methods.taught import RoundWeights
 from distill.training.calls import CallCounter
 from distill.training.fit import fit
@@ -41,7 +44,23 @@ def matching(fake=None, teacher=None, **weights):
     return DistributionMatching(student, teacher, fake, space, steps=2, fake_ratio=2.0, **options)
 
 
-METHODS = pytest.mark.parametrize("make", [consistency, matching])
+def flow_map(**weights):
+    student, teacher, space = toy_student(any_span=True), toy_teacher(), toy_space()
+    options = common(student, teacher, space, **weights)
+    return FlowMapTraining(
+        student, teacher, space, grid_steps=4, anchor=0.3, shortcut=0.3, **options
+    )
+
+
+def cached(**weights):
+    student, teacher, space = toy_student(), toy_teacher(), toy_space()
+    motion, noise = torch.randn(2, 40, 55, generator=torch.Generator().manual_seed(0)).unbind(0)
+    samples = Samples(motion=motion, noise=noise, first=torch.tensor([0, 20, 40]))
+    options = common(student, teacher, space, **weights)
+    return CachedTraining(student, teacher, space, samples=samples, **options)
+
+
+METHODS = pytest.mark.parametrize("make", [consistency, matching, flow_map, cached])
 
 
 def backward(module, seed=0):
@@ -72,7 +91,7 @@ def test_every_parameter_that_learns_gets_a_gradient(make):
     backward(module)
     learned = [module.model] + ([module.fake] if make is matching else [])
     unused = {n for part in learned for n, p in part.named_parameters() if p.grad is None}
-    assert unused <= {"null_audio", "persona.null", "history_flag"}
+    assert unused <= {"null_audio", "persona.null"}
 
 
 @METHODS

@@ -60,22 +60,26 @@ def test_every_student_parameter_learns():
     module = make_round()
     torch.stack(list(terms_of(module, toy_batch()).values())).sum().backward()
     unused = [n for n, p in module.model.named_parameters() if p.grad is None]
-    assert set(unused) <= {"null_audio", "persona.null", "history_flag"}
+    assert set(unused) <= {"null_audio", "persona.null"}
 
 
 def test_padding_does_not_change_any_term():
     module, batch = make_round(), toy_batch()
     mask = batch.mask.clone()
     mask[:, 12:] = False
-    # Noise is drawn per frame, so only the frames outside the mask may differ.
-    losses = []
+    predicted, target = torch.randn(2, *batch.motion.shape).unbind(0)
+    cond, cond_teacher = module.prepared(batch)
+    found = []
     for junk in (0.0, 50.0):
-        motion = torch.where(mask[..., None], batch.motion, torch.tensor(junk))
-        terms = terms_of(module, replace(batch, motion=motion, mask=mask))
-        losses.append(terms["gt"].item())
-    near = terms_of(module, replace(batch, mask=mask))
-    assert losses[0] != pytest.approx(terms_of(module, batch)["gt"].item())
-    assert near["ae"].item() == pytest.approx(terms["ae"].item())
+        dirty = [torch.where(mask[..., None], m, torch.tensor(junk)) for m in (predicted, target)]
+        motion = torch.where(mask[..., None], batch.motion, torch.tensor(-junk))
+        padded = replace(batch, motion=motion, mask=mask)
+        found.append(module.compared(padded, *dirty, cond, cond_teacher))
+    assert set(found[0]) == {"dis", "gt", "pc"}
+    for name in found[0]:
+        assert found[0][name].item() == pytest.approx(found[1][name].item(), rel=1e-5)
+    whole = module.compared(batch, predicted, target, cond, cond_teacher)
+    assert all(whole[name].item() != pytest.approx(found[0][name].item()) for name in whole)
 
 
 def test_a_student_equal_to_its_teacher_has_no_error_in_a_shrink_round():
@@ -97,17 +101,27 @@ def test_real_upper_face_is_heard_in_the_shrink_round_only(steps, hears):
     assert (after.item() > 1.1 * before.item()) == hears
 
 
-def test_hidden_channels_follow_truth_instead_of_the_teacher():
-    batch, hidden = toy_batch(), list(range(14, 41))
+@pytest.mark.parametrize("hidden", [(), tuple(range(14, 41))])
+def test_real_motion_reaches_the_distillation_term_through_the_noise_only(hidden):
+    batch = toy_batch()
     module = make_round(toy_student(hidden=hidden), toy_teacher(), shrink=True, steps=(4, 4))
-    motion = batch.motion.clone()
-    motion[..., hidden] += 1.0
-    terms = [
-        terms_of(module, replace(batch, motion=m))["dis"].item() for m in (batch.motion, motion)
-    ]
-    assert terms[1] > 1.1 * terms[0]
-    module.weights = replace(module.weights, gt=0.0)
-    assert terms_of(module, batch)["dis"].item() != pytest.approx(terms[0])
+    predicted, target = torch.randn(2, *batch.motion.shape).unbind(0)
+    cond, cond_teacher = module.prepared(batch)
+    first, second = (
+        module.compared(replace(batch, motion=motion), predicted, target, cond, cond_teacher)
+        for motion in (batch.motion, batch.motion + 3.0)
+    )
+    assert first["dis"].item() == second["dis"].item() and first["gt"].item() != second["gt"].item()
+
+
+def test_the_expected_mean_is_taught_until_it_is_kept():
+    module, batch = make_round(), toy_batch()
+    free = terms_of(module, batch)
+    free["dis"].backward()
+    assert module.model.mean.out.weight.grad is not None
+    module.model.keep_conditions()
+    kept = terms_of(module, batch)
+    assert "gt" not in kept and kept["dis"].item() < free["dis"].item()
 
 
 def test_clips_of_one_persona_are_no_negatives_of_each_other():

@@ -4,7 +4,7 @@ import torch
 from distill.diffusion.sampling import ddim_sample, ddim_step, predict_x0
 from distill.diffusion.schedule import CosineSchedule, step_grid
 from distill.methods.progressive.targets import one_step_target, two_step_target
-from distill.methods.taught import snr_weight
+from distill.training.denoising import snr_weight
 from distill.types import Conditions
 from tests.worlds import Gaussian, PointMass, Wavy
 
