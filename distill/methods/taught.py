@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from distill.data.corpus import joint_labels
 from distill.face.space import MotionSpace
 from distill.protocols import Denoiser
-from distill.training.denoising import first_step, noised
+from distill.training.denoising import first_step, noised, trunk_alone
 from distill.training.losses import LossWeights, MotionLoss
 from distill.training.objective import Objective
 from distill.training.rows import drawn_noise
@@ -26,14 +26,12 @@ class RoundWeights:
     """Weight of each term of a round; 0 switches a term off.
 
     Attributes:
-        dis: `L_dis`, the student's output against the method's target, and the mean motion that it
-            expects against the one that its teacher expects.
+        dis: `L_dis`, the student's output against the method's target.
         ae: `L_ae`, small against large audio features through a learned projection.
         pc: `L_pc`, the personalizer enhancer.
-        gt: Real motion, so that teacher error is not inherited: the mean that the student expects
-            against it, and in the shrink round the student's output too, since real motion and
-            teacher ask for the same posterior mean there. A step of any length asks for more than
-            a mean, so that real motion is no target of its output.
+        gt: The student's output against real motion, so that teacher error is not inherited: where
+            a mean is learned and in the shrink round, where real motion and teacher ask for the
+            same mean. A longer step asks for more than a mean: real motion is no target of it.
         snr_limit: Upper limit of the signal-to-noise weight of `L_dis`; 1 is no weighting.
     """
 
@@ -56,7 +54,7 @@ class Taught(Objective):
         enhancer: Maps both personas and both upper faces to `L_pc`; None leaves it out.
         optimizer: Arguments of `distill.training.optim.configure`.
         time_power: Above 1 favours high noise when times are drawn.
-        mean_only: Whether real motion is compared with the mean that the student expects only.
+        truth: Whether real motion is compared with the student's output.
     """
 
     model: Denoiser
@@ -72,13 +70,13 @@ class Taught(Objective):
         enhancer: nn.Module | None,
         optimizer: Mapping[str, Any],
         time_power: float = 1.0,
-        mean_only: bool = True,
+        truth: bool = False,
     ):
-        super().__init__(student, optimizer)
+        super().__init__(trunk_alone(student), optimizer)
         self.teacher = teacher.requires_grad_(False)
         self.time_power = time_power
         self.weights, self.loss = weights, MotionLoss(space, losses)
-        self.space, self.mean_only = space, mean_only
+        self.space, self.truth = space, truth
         self.upper = space.groups["upper"]
         self.enhancer = enhancer
 
@@ -115,21 +113,11 @@ class Taught(Objective):
             weight: Scales each sample's error against its target.
         """
         w, mask = self.weights, batch.mask
-        own, theirs = cond.mean, cond_teacher.mean
-        if own is not None and not own.requires_grad:  # kept from the shrink round
-            own = None
         terms: dict[str, Tensor] = {}
         if w.dis:
-            matched = self._distance(predicted, target, mask, weight)
-            if own is not None and theirs is not None:
-                matched = matched + self._distance(own, theirs, mask)
-            terms["dis"] = w.dis * matched
-        if w.gt:
-            real = [] if own is None else [self._distance(own, batch.motion, mask)]
-            if not self.mean_only:
-                real.append(self._distance(predicted, batch.motion, mask, weight))
-            if real:
-                terms["gt"] = w.gt * torch.stack(real).sum()
+            terms["dis"] = w.dis * self._distance(predicted, target, mask, weight)
+        if w.gt and self.truth:
+            terms["gt"] = w.gt * self._distance(predicted, batch.motion, mask, weight)
         if w.pc and self.enhancer is not None and cond.persona is not None:
             terms["pc"] = w.pc * self.enhancer(
                 cond_teacher.persona,

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -33,7 +33,7 @@ class ConditionedDenoiser(Denoiser):
         x0 = m + g (z - alpha m) + n k sigma / q S F((z - alpha m) / (n q), m, t),
 
     where m is a mean that sound and persona give (a regression of its own, made once per clip,
-    through which no gradient of the rest flows), n the deviation of the noise, k what the mean
+    trained first), n the deviation of the noise, k what the mean
     leaves of the motion in units of n (`left`, measured while training), q^2 = (k alpha)^2 +
     sigma^2, g the share that is exact for Gaussian motion (`gaussian_gain`), F the trunk and S a
     filter that keeps what F adds as slow as the data. Otherwise it returns what `Prediction` says.
@@ -168,7 +168,7 @@ class ConditionedDenoiser(Denoiser):
             out = smooth(self._network(seen, t, cond, trunk))
             return out * self.deviation if self.prediction is Prediction.EPS else out
         assert cond.mean is not None
-        mean = cond.mean.detach().to(z.dtype)
+        mean = cond.mean.to(z.dtype)
         now = self.schedule.alpha_sigma(t)
         span = cond.span if self.stride is not None and cond.span is not None else self.span
         then = self.schedule.alpha_sigma((t - span).clamp(min=0.0))
@@ -181,12 +181,18 @@ class ConditionedDenoiser(Denoiser):
         scale = torch.where(self.visible > 0, sigma / q, torch.ones_like(q))
         return mean + skip * rest + n * self.left * scale * added
 
-    def keep_conditions(self) -> None:
-        """Freeze all that depends on neither noise nor step."""
-        for part in (self.encoder, self.persona, self.mean if self.residual else None):
-            if part is not None:
-                part.requires_grad_(False)
-        self.null_audio.requires_grad_(False)
+    def learn(self, what: Literal["all", "conditions", "trunk"]) -> "ConditionedDenoiser":
+        """Let all learn, or what depends on neither noise nor step, or the rest."""
+        self.requires_grad_(what != "conditions")
+        if what != "all":
+            for part in self.conditions():
+                part.requires_grad_(what == "conditions")
+        return self
+
+    def conditions(self) -> list[nn.Module | nn.Parameter]:
+        """Return what depends on neither noise nor step."""
+        parts: list[nn.Module | nn.Parameter] = [self.encoder, self.persona, self.null_audio]
+        return [*parts, self.mean] if self.residual else parts
 
     def smooth(self, x: Float[Tensor, "B F D"]) -> Float[Tensor, "B F D"]:
         """Keep what the network says as slow as the data."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from distill.artifact import CONFIG, WEIGHTS, build_family, file_digest, load_artifact
 from distill.diffusion.guidance import GuidedDenoiser
+from distill.methods.mean import TaughtMean
 from distill.methods.progressive.plan import Round
 from distill.methods.progressive.round import DistillationRound
 from distill.methods.regression import RegressionTraining
@@ -23,11 +24,12 @@ from distill.pipeline.build import (
     save_model,
 )
 from distill.pipeline.context import Context
-from distill.pipeline.plan import chosen_stage, rounds
+from distill.pipeline.plan import MEAN, STUDENT_MEAN, chosen_stage, rounds
 from distill.pipeline.runs import Stage
 from distill.protocols import Denoiser
 from distill.storage import read_json
 from distill.training.denoising import DenoisingTraining
+from distill.training.mean import MeanTraining
 from distill.training.seeding import seed_global_generators
 from distill.training.sharded import is_sharded, whole_state
 from distill.training.world import on_first
@@ -35,13 +37,37 @@ from distill.training.world import on_first
 BASELINE, REGRESSION_STEPS = "regression", 1
 
 
+def train_mean(context: Context) -> Network:
+    """Train the mean that the teacher expects, or reload it; without one it is only built."""
+    options, stage = context.config["teacher"], context.run.stage(MEAN)
+    if stage.complete:
+        return reload(context, stage)
+    seed = stage_seed(context, 4)
+    network = build_denoiser(options, context.space, context.persona_dim)
+    if not expects(network):
+        return network
+    updates, training = context.budget["mean_updates"], options["training"]
+    module = MeanTraining(
+        network.module,  # type: ignore[arg-type]
+        context.space,
+        optimizer=optimizer_options(training["lr"], training["weight_decay"], updates),
+        losses=loss_weights(training["losses"]),
+        drop_audio=training["drop_audio"],
+        drop_persona=training["drop_persona"],
+    )
+    calls = context.train(stage, module, updates=updates, seed=seed)
+    network = gathered(context, options, network)
+    save(context, stage, network, steps=1, calls=calls, noise=0.0)
+    return network
+
+
 def train_teacher(context: Context) -> Network:
     """Train the teacher on the corpus, or reload it."""
     options, stage = context.config["teacher"], context.run.stage("teacher")
     if stage.complete:
         return reload(context, stage)
+    network = train_mean(context)
     seed = stage_seed(context, 2)
-    network = build_denoiser(options, context.space, context.persona_dim)
     updates = context.budget["teacher_updates"]
     training = options["training"]
     module = DenoisingTraining(
@@ -53,42 +79,75 @@ def train_teacher(context: Context) -> Network:
         drop_persona=training["drop_persona"],
         time_power=training["time_power"],
         snr_limit=training["snr_limit"],
-        mean_updates=round(training["mean_share"] * updates),
     )
     calls = context.train(stage, module, updates=updates, seed=seed)
-    if is_sharded(network.module):
-        state = whole_state(network.module)
-        network = build_denoiser(options, context.space, context.persona_dim)
-        network.module.load_state_dict(state)
+    network = gathered(context, options, network)
     steps = context.config["distill"]["start_steps"]
     save(context, stage, network, steps=steps, calls=calls, any_steps=True)
     return network
 
 
+def gathered(context: Context, options: Mapping[str, Any], network: Network) -> Network:
+    """Return the network with whole weights where its training sharded them."""
+    if not is_sharded(network.module):
+        return network
+    state = whole_state(network.module)
+    network = build_denoiser(options, context.space, context.persona_dim)
+    network.module.load_state_dict(state)
+    return network
+
+
+def expects(network: Network) -> bool:
+    """Return whether the network has a mean that is trained before the rest."""
+    return isinstance(network.module, ConditionedDenoiser) and network.module.residual
+
+
+def start_student(context: Context, teacher: Network) -> Network:
+    """Return the student as it is before the first round: it hears and expects, if it can."""
+    stage = context.run.stage(STUDENT_MEAN)
+    if stage.complete:
+        return reload(context, stage)
+    seed = stage_seed(context, 5)
+    student = build_denoiser(context.config["student"], context.space, context.persona_dim)
+    if not (expects(student) and expects(teacher)):
+        return student
+    take_left(student, teacher)
+    distill, updates = context.config["distill"], context.budget["student_mean_updates"]
+    frozen, learner = guided(context, teacher), as_denoiser(student)
+    optimizer = optimizer_options(distill["lr"], distill["weight_decay"], updates)
+    options = taught_options(context, frozen, learner, optimizer)
+    module = TaughtMean(learner, frozen, context.space, **options)  # type: ignore[arg-type]
+    calls = context.train(stage, module, updates=updates, seed=seed)
+    parent = context.run.stage("teacher")
+    save(context, stage, student, steps=1, calls=calls, noise=0.0, parent=parent)
+    return student
+
+
 def run_rounds(context: Context, teacher: Network) -> Network:
     """Execute the plan; each round's student teaches the next. Returns the last student."""
     parent = context.run.stage("teacher")
+    fresh = start_student(context, teacher) if rounds(context.config) else None
     for round_ in rounds(context.config):
         stage = context.run.stage(round_.name)
         if stage.complete:
             student = reload(context, stage)
         else:
-            student = _train_round(context, stage, round_, teacher, parent)
+            student = _train_round(context, stage, round_, teacher, parent, fresh)
         teacher, parent = student, stage
     return teacher
 
 
 def _train_round(
-    context: Context, stage: Stage, round_: Round, teacher: Network, parent: Stage
+    context: Context,
+    stage: Stage,
+    round_: Round,
+    teacher: Network,
+    parent: Stage,
+    fresh: Network | None,
 ) -> Network:
     distill, seed = context.config["distill"], stage_seed(context, 10 + round_.index)
     span = 0.0 if round_.teacher_steps == round_.student_steps else 1 / round_.student_steps
-    if round_.shrink:
-        student = build_denoiser(context.config["student"], context.space, context.persona_dim)
-        student = stepping(student, span)
-        take_left(student, teacher)
-    else:
-        student = unfrozen_copy(teacher, span)
+    student = unfrozen_copy(fresh if round_.shrink and fresh is not None else teacher, span)
     optimizer = _round_optimizer(context, round_)
     frozen = as_denoiser(teacher) if not round_.shrink else guided(context, teacher)
     module = DistillationRound(
@@ -132,14 +191,9 @@ def guided(context: Context, teacher: Network) -> Denoiser:
 
 
 def unfrozen_copy(network: Network, span: float) -> Network:
-    """Return a copy for steps of length `span`, whose denoising learns; what it hears is kept.
-
-    Encoder, persona and mean have learned all that their teacher knows when the network shrank.
-    """
+    """Return a copy that learns, for steps of length `span`."""
     copied = copy.deepcopy(network)
     copied.module.requires_grad_(True)
-    if isinstance(copied.module, ConditionedDenoiser):
-        copied.module.keep_conditions()
     return stepping(copied, span)
 
 
@@ -157,8 +211,6 @@ def told_spans(network: Network) -> Network:
     module = build_family(network.family, kwargs)
     before = module.state_dict()
     module.load_state_dict(before | network.module.state_dict())
-    if isinstance(module, ConditionedDenoiser):
-        module.keep_conditions()
     return Network(family=network.family, kwargs=kwargs, module=module)
 
 
@@ -264,7 +316,7 @@ def save(
 
 
 def _with_parents(calls: Mapping[str, int], parent: Stage | None) -> dict[str, int]:
-    if parent is None or parent.name == "teacher":
+    if parent is None or parent.name in ("teacher", STUDENT_MEAN):
         return dict(calls)
     before = read_json(parent.folder / CONFIG)["provenance"]["calls"]
     return {role: count + before[role] for role, count in calls.items()}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from distill.diffusion.parameterization import RESIDUAL
 from distill.errors import UserError
 from distill.methods.progressive.plan import HalvingPlan, Round
 
@@ -13,6 +14,9 @@ METHODS = ("progressive", *FEW_STEP, "regression")
 ANY_STEPS = ("flow_map",)
 """Those whose student takes any number of steps; it is measured at each of `MEASURED_STEPS`."""
 MEASURED_STEPS = (16, 8, 4, 2, 1)
+MEAN, STUDENT_MEAN = "mean", "student_mean"
+"""Stages in which teacher and student learn what to expect before any noise."""
+GROUPS = ("teacher", "student")
 ONE_STEP = ("cached",)
 """Those whose student takes one step and no more."""
 
@@ -94,7 +98,9 @@ def stage_names(config: Mapping[str, Any]) -> list[str]:
     """
     distill = config["distill"]
     stages = dict.fromkeys(made.stage for made in students(config))
-    names = ["data", "personalizer", "teacher", *stages]
+    expecting = [config[group]["kwargs"].get("prediction") == RESIDUAL for group in GROUPS]
+    names = ["data", "personalizer", *([MEAN] if expecting[0] else []), "teacher"]
+    names += [*([STUDENT_MEAN] if all(expecting) and stages else []), *stages]
     if distill["method"] == "regression" or distill["baseline"]:
         names.append("regression")
     return [*names, "student"]

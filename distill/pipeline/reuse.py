@@ -8,10 +8,11 @@ from typing import Any
 from distill.errors import UserError
 from distill.pipeline.runs import RunDirectory, changes, relevant
 
-STAGES = ("data", "personalizer", "teacher")
+STAGES = ("data", "personalizer", "mean", "teacher")
 AFTER_TEACHER = ("student", "distill")
 AFTER_TEACHER_BUDGET = (
     "name",
+    "student_mean_updates",
     "shrink_updates",
     "round_updates",
     "cached_updates",

@@ -66,6 +66,13 @@ def drop_conditions(cond: Conditions, batch: int, audio: float, persona: float) 
     )
 
 
+def trunk_alone(model: Denoiser) -> Denoiser:
+    """Return the model with its trunk alone learning, if it has a mean that is learned before."""
+    if isinstance(model, ConditionedDenoiser):
+        return model.learn("trunk" if model.residual else "all")
+    return model
+
+
 class DenoisingTraining(Objective):
     """Train `model` to recover motion from noise at every time.
 
@@ -79,8 +86,6 @@ class DenoisingTraining(Objective):
         time_power: Times are 1 - u^p for u spread evenly over a batch: above 1 favours high noise,
             where speech decides most.
         snr_limit: Upper limit of the signal-to-noise weight; 1 is no weighting.
-        mean_updates: First updates, in which only the mean motion learns (arXiv 2309.15214 corrects
-            a finished mean): they cost a third, and noise is no help before sound is understood.
     """
 
     model: Denoiser
@@ -96,13 +101,11 @@ class DenoisingTraining(Objective):
         drop_persona: float = 0.1,
         time_power: float = 1.0,
         snr_limit: float = 3.0,
-        mean_updates: int = 0,
     ):
-        super().__init__(model, optimizer)
+        super().__init__(trunk_alone(model), optimizer)
         self.loss = MotionLoss(space, losses)
         self.drop_audio, self.drop_persona = drop_audio, drop_persona
         self.time_power, self.snr_limit = time_power, snr_limit
-        self.mean_updates = mean_updates
 
     def configure_model(self) -> None:
         """Shard the network where the strategy asks for it."""
@@ -114,24 +117,18 @@ class DenoisingTraining(Objective):
         return {"teacher": (self.model,)}
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
-        """Compare what is expected before any noise, then what is predicted from noisy motion."""
+        """Draw times and noise, predict, compare."""
         x = batch.motion
         raw = drop_conditions(batch.cond, len(x), self.drop_audio, self.drop_persona)
         cond = self.model.prepare(raw, x.shape[1])
         noise = drawn_noise(x, self.loss.space.noise)
-        terms: dict[str, Tensor] = {}
-        if cond.mean is not None:
-            expected = self.loss(cond.mean, x, batch.mask)
-            terms["mean"] = torch.stack(list(expected.values())).sum()
-            if isinstance(self.model, ConditionedDenoiser):
-                self.model.measure_left(x, cond.mean.detach(), noise, batch.mask)
-            if self.global_step < self.mean_updates:
-                return terms
+        if cond.mean is not None and isinstance(self.model, ConditionedDenoiser):
+            self.model.measure_left(x, cond.mean, noise, batch.mask)
         u = stratified(len(x)).to(x)
         t = 1 - (1 - LOWEST_TIME) * u**self.time_power
         z = noised(self.model, x, t, noise)
         weight = snr_weight(self.model.schedule, t, self.snr_limit)
-        return terms | self.loss(predict_x0(self.model, z, t, cond), x, batch.mask, weight)
+        return self.loss(predict_x0(self.model, z, t, cond), x, batch.mask, weight)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Measure what one step from pure noise already recovers."""

@@ -100,10 +100,9 @@ class StreamDenoiser(ConditionedDenoiser, CausalDenoiser):
         mean = None if made.mean is None else made.mean[:, self.early_frames :]
         return replace(made, audio=h[:, self.early_frames :], mean=mean)
 
-    def keep_conditions(self) -> None:
-        """Freeze all that depends on neither noise nor step."""
-        super().keep_conditions()
-        self.heard.requires_grad_(False)
+    def conditions(self) -> list[nn.Module | nn.Parameter]:
+        """Return what depends on neither noise nor step, what mixes what is heard included."""
+        return [*super().conditions(), self.heard]
 
     def initial_state(self, rows: int, steps: int) -> tuple[Tensor, ...]:
         """Return the memory of a stream that has heard nothing.

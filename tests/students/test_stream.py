@@ -129,7 +129,7 @@ def test_two_noises_differ_in_every_part_of_the_face():
 
 def test_what_is_kept_while_distilling_is_all_that_noise_does_not_reach():
     model = network()
-    model.keep_conditions()
+    model.learn("trunk")
     raw = Conditions(audio=0.1 * torch.randn(1, 4000).double(), persona=torch.randn(1, E).double())
     cond = model.prepare(raw, 7)
     assert not any(v.requires_grad for v in (cond.audio, cond.persona, cond.mean))

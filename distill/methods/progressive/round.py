@@ -3,18 +3,15 @@
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from distill.diffusion.sampling import ddim_step, predict_x0
 from distill.face.space import MotionSpace
-from distill.layers.precision import full_precision
 from distill.methods.progressive.plan import Round
 from distill.methods.progressive.targets import one_step_target, two_step_target
 from distill.methods.taught import Taught, grid_times
 from distill.protocols import Denoiser
 from distill.training.denoising import noised, snr_weight
-from distill.training.losses import masked_mean
 from distill.training.rows import drawn_noise, stratified, uniform
 from distill.types import Batch, Conditions
 
@@ -43,10 +40,9 @@ class DistillationRound(Taught):
         **common: Any,
     ):
         halving = round_.teacher_steps > round_.student_steps
-        super().__init__(student, teacher, space, mean_only=halving, **common)
+        super().__init__(student, teacher, space, truth=not halving, **common)
         self.steps, self.halving = round_.student_steps, halving
         self.on_policy = on_policy
-        self.project = feature_projection(student.audio_dim, teacher.audio_dim)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Draw a student time, build the target, compare."""
@@ -57,11 +53,7 @@ class DistillationRound(Taught):
         target = self._target(z, t, cond_teacher)
         predicted = predict_x0(self.model, z, t, cond)
         snr = snr_weight(self.model.schedule, t, self.weights.snr_limit)
-        terms = self.compared(batch, predicted, target, cond, cond_teacher, snr)
-        if self.weights.ae and cond.audio is not None and cond_teacher.audio is not None:
-            apart = feature_distance(self.project(cond.audio), cond_teacher.audio, batch.mask)
-            terms["ae"] = self.weights.ae * apart
-        return terms
+        return self.compared(batch, predicted, target, cond, cond_teacher, snr)
 
     @torch.no_grad()
     def _noisy(self, x: Tensor, t: Tensor, cond: Conditions) -> Tensor:
@@ -81,27 +73,3 @@ class DistillationRound(Taught):
         if self.halving:
             return two_step_target(self.teacher, z, t, self.steps, cond)
         return one_step_target(self.teacher, z, t, cond)
-
-    def learning(self) -> nn.Module:
-        """The projection learns too."""
-        parts = [self.model, self.project, self.enhancer]
-        return nn.ModuleList([part for part in parts if part is not None])
-
-
-def feature_projection(small: int, large: int) -> nn.Linear:
-    """Return the learned map from small to large audio features; the identity at equal sizes."""
-    project = nn.Linear(small, large)
-    if small == large:
-        nn.init.eye_(project.weight)
-        nn.init.zeros_(project.bias)
-    return project
-
-
-@full_precision
-def feature_distance(
-    small: Float[Tensor, "B F A"], large: Float[Tensor, "B F A"], mask: Bool[Tensor, "B F"]
-) -> Float[Tensor, ""]:
-    """Mean squared distance of per-frame normalized features, so that scale does not matter."""
-    normal = nn.functional.layer_norm
-    error = normal(small, small.shape[-1:]) - normal(large, large.shape[-1:])
-    return masked_mean(error.square().mean(-1), mask)

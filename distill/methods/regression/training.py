@@ -37,26 +37,21 @@ class RegressionTraining(Objective):
         losses: LossWeights,
         optimizer: Mapping[str, Any],
     ):
-        super().__init__(model, optimizer)
+        super().__init__(model.requires_grad_(True), optimizer)
         self.loss = MotionLoss(space, losses)
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Predict motion from audio and persona alone."""
-        predicted, mean = self._predict(batch)
-        terms = self.loss(predicted, batch.motion, batch.mask)
-        if mean is not None:
-            expected = self.loss(mean, batch.motion, batch.mask)
-            terms["mean"] = torch.stack(list(expected.values())).sum()
-        return terms
+        return self.loss(self._predict(batch), batch.motion, batch.mask)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Measure the same terms on unseen sentences."""
-        predicted, _ = self._predict(batch)
+        predicted = self._predict(batch)
         terms = self.loss(predicted, batch.motion, batch.mask)
         self.log_validation(terms, predicted, batch.motion, batch.mask)
 
-    def _predict(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    def _predict(self, batch: Batch) -> Tensor:
         x = batch.motion
         cond = self.model.prepare(batch.cond, x.shape[1])
         z, t = torch.zeros_like(x), torch.ones(len(x)).to(x)
-        return predict_x0(self.model, z, t, cond), cond.mean
+        return predict_x0(self.model, z, t, cond)
