@@ -10,16 +10,20 @@ from jaxtyping import Float
 MEMORY_S = 128 / 30
 """Length of spectra and of noise filters: 128 frames at 30 per second. With 64 the noise of the
 slowest channel, the head, is a third rougher than the head."""
+PADDING = 4
+"""Windows are padded to so many times their length before they are transformed."""
+ROUNDS = 12
+"""Of the search for the power at frequencies that a window cannot see; each halves what is wrong."""
 LEAST_DEVIATION = 0.05
 """Channels that hardly move inside clips get noise as if they moved this much (normalized)."""
 SHORTEST_SHARE = 0.1
 """Least share of noise's variance that is taken to lie inside clips."""
-POWER_FLOOR = 1e-5
+POWER_FLOOR = 1e-6
 """Added to every spectrum of mean 1: what the rarest frequency gets."""
 
 
 class Movement:
-    """Adds up deviations inside clips and Welch spectra (Hann windows, half overlap) per channel.
+    """Adds up deviations inside clips and Welch spectra (squared Hann windows, half overlap) per channel.
 
     Args:
         channels: Number of channels, D.
@@ -28,7 +32,7 @@ class Movement:
 
     def __init__(self, channels: int, fps: float) -> None:
         self.frames = round(MEMORY_S * fps)
-        self.bins = 2 * self.frames + 1  # of spectra of windows padded to four times their length
+        self.bins = PADDING * self.frames // 2 + 1
         self.squares, self.weight, self.clips = np.zeros(channels), 0, 0
         self.power, self.windows = np.zeros((self.bins, channels)), 0
 
@@ -39,24 +43,39 @@ class Movement:
         self.weight += len(moved)
         self.clips += 1
         length = min(self.frames, len(moved))
-        hann = np.hanning(length + 2)[1:-1, None]
-        hann = hann / np.sqrt((hann**2).sum())
+        # Squared, since heads lose power with frequency faster than a Hann window leaks it.
+        fade = np.hanning(length + 2)[1:-1, None] ** 2
+        fade = fade / np.sqrt((fade**2).sum())
         for first in range(0, len(moved) - length + 1, max(length // 2, 1)):
-            window = moved[first : first + length] * hann
-            self.power += np.abs(np.fft.rfft(window, n=4 * self.frames, axis=0)) ** 2
+            window = moved[first : first + length] * fade
+            self.power += np.abs(np.fft.rfft(window, n=PADDING * self.frames, axis=0)) ** 2
             self.windows += 1
 
     def noise_taps(self, std: Float[np.ndarray, " D"]) -> Float[np.ndarray, "K D"]:
         """Return the causal filter of each channel's noise, in units of motion divided by `std`.
 
         Its squared response is the spectrum, and inside clips as long as the data's its noise
-        deviates as far as the data does. (Slow noise also wanders from clip to clip, as faces do.)
+        deviates as far as the data does. Windows see too little of what is slower than they are
+        long, so that is raised until both hold; raised alike, all of it would be too rough. (Slow
+        noise also wanders from clip to clip, as faces do.)
         """
-        deviation = np.sqrt(self.squares / max(self.weight, 1)) / std
-        power = self.power / np.maximum(self.power.mean(0), 1e-12) + POWER_FLOOR
-        taps = minimum_phase(power, self.frames)
-        length = round(self.weight / max(self.clips, 1)) or 1
-        return taps * np.maximum(deviation, LEAST_DEVIATION) / inside_deviation(taps, length)
+        variance = self.squares / max(self.weight, 1) / std**2
+        variance = np.maximum(variance, LEAST_DEVIATION**2)
+        power = self.power / max(self.windows, 1) / std**2 + POWER_FLOOR * variance
+        slow = (np.arange(self.bins) <= PADDING)[:, None]
+        share = (2 * PADDING + 1) / (2 * (self.bins - 1))  # of all frequencies, both signs
+        length, raised = round(self.weight / max(self.clips, 1)) or 1, np.zeros_like(variance)
+        for _ in range(ROUNDS):
+            whole = power + raised * slow
+            taps = minimum_phase(whole, self.frames) * np.sqrt(_variance_of(whole))
+            missing = variance - inside_deviation(taps, length) ** 2
+            raised = np.maximum(raised + missing / share, 0.0)
+        return taps * np.sqrt(variance) / inside_deviation(taps, length)
+
+
+def _variance_of(power: Float[np.ndarray, "N D"]) -> np.ndarray:
+    """Return the variance of noise whose power at frequencies from 0 to half the rate is given."""
+    return (2 * power.sum(0) - power[0] - power[-1]) / (2 * (len(power) - 1))
 
 
 def inside_deviation(taps: Float[np.ndarray, "K D"], frames: int) -> np.ndarray:

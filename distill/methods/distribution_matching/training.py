@@ -10,6 +10,7 @@ from distill.face.space import MotionSpace
 from distill.methods.distribution_matching.targets import matching_target, own_input
 from distill.methods.taught import Taught
 from distill.protocols import Denoiser
+from distill.training.denoising import trunk_alone
 from distill.training.optim import parameter_groups, scheduled
 from distill.training.rows import drawn_noise, stratified
 from distill.types import Batch, Conditions
@@ -47,7 +48,7 @@ class DistributionMatching(Taught):
         **common: Any,
     ):
         super().__init__(student, teacher, space, **common)
-        self.fake, self.steps, self.fake_ratio = fake, steps, fake_ratio
+        self.fake, self.steps, self.fake_ratio = trunk_alone(fake), steps, fake_ratio
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Generate, move towards the teacher's distribution, and let the fake score follow."""

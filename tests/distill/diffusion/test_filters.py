@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from distill.diffusion.filters import causal_kernels, colored, gaussian_kernels, smoothed
-from distill.diffusion.movement import Movement, fastest_hz, minimum_phase
+from distill.diffusion.movement import Movement, fastest_hz, inside_deviation, minimum_phase
 from distill.diffusion.parameterization import gaussian_gain
 from distill.diffusion.sampling import ddim_step
 from distill.diffusion.schedule import SCHEDULES, build_schedule
@@ -38,12 +38,32 @@ def test_noise_has_deviation_and_slowness_of_the_clips_it_was_measured_on():
     np.testing.assert_allclose(steps, np.sqrt(2 * (1 - 0.9)), rtol=0.15)
 
 
-def test_a_channel_that_never_moves_gets_faint_white_noise():
+def test_a_channel_that_never_moves_gets_faint_noise():
     movement = Movement(1, 30.0)
     movement.add(np.ones((300, 1)))
     taps = movement.noise_taps(np.ones(1))
-    assert np.sqrt((taps**2).sum()) == pytest.approx(0.05)
-    assert abs(taps[1:]).max() < 1e-6
+    assert inside_deviation(taps, 300) == pytest.approx(0.05)
+
+
+def test_noise_moves_as_slowly_as_clips_do_inside_clips_of_their_length():
+    rng, movement, clips = np.random.default_rng(0), Movement(1, 30.0), []
+    for _ in range(200):
+        smooth = np.convolve(rng.standard_normal(330), np.hanning(31), mode="valid")
+        clips.append(smooth[-130:, None] / 4)
+        movement.add(clips[-1])
+    noise = MotionNoise(movement.noise_taps(np.ones(1))).draw(range(200), 130)
+    for order in (0, 2):  # deviation inside clips, and the second difference: how rough it is
+        made, true = (
+            np.sqrt(np.mean([np.var(np.diff(c, n=order, axis=0)) for c in many]))
+            for many in (noise, clips)
+        )
+        assert made == pytest.approx(true, rel=0.2)
+
+
+def test_the_deviation_inside_a_window_is_that_of_drawn_noise():
+    taps = decay(64)
+    noise = MotionNoise(taps).draw(range(300), 50)
+    np.testing.assert_allclose(np.sqrt(noise.var(1).mean(0)), inside_deviation(taps, 50), rtol=0.05)
 
 
 def test_torch_and_numpy_filter_alike():

@@ -3,14 +3,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from distill.methods.mean import TaughtMean
 from distill.methods.progressive.plan import Round
-from distill.methods.progressive.round import (
-    DistillationRound,
-    feature_distance,
-    feature_projection,
-)
+from distill.methods.progressive.round import DistillationRound
 from distill.methods.regression import RegressionTraining
 from distill.methods.taught import RoundWeights, grid_times
+from distill.training.features import feature_distance, feature_projection
 from distill.training.losses import LossWeights
 from personalizer.enhancer import PersonaEnhancer
 from tests.toys import toy_batch, toy_space, toy_student, toy_teacher
@@ -39,12 +37,35 @@ def terms_of(module, batch, seed=0):
     return module.terms(batch)
 
 
-def test_all_four_terms_are_there_and_each_can_be_switched_off():
+SHRINK = {"steps": (4, 4), "shrink": True}
+
+
+def make_mean(student=None, teacher=None, **weights):
+    module = make_round(student, teacher)
+    return TaughtMean(
+        module.model,
+        module.teacher,
+        module.space,
+        weights=RoundWeights(**weights),
+        losses=LossWeights(),
+        enhancer=module.enhancer,
+        optimizer=OPTIMIZER,
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (make_mean, {"dis", "ae", "pc", "gt"}),
+        (lambda **w: make_round(**SHRINK, **w), {"dis", "pc", "gt"}),
+        (make_round, {"dis", "pc"}),
+    ],
+)
+def test_every_term_can_be_switched_off(make, names):
     batch = toy_batch()
-    assert set(terms_of(make_round(), batch)) == {"dis", "ae", "pc", "gt"}
-    for name in ("dis", "ae", "pc", "gt"):
-        left = terms_of(make_round(**{name: 0.0}), batch)
-        assert set(left) == {"dis", "ae", "pc", "gt"} - {name}
+    assert set(terms_of(make(), batch)) == names
+    for name in names:
+        assert set(terms_of(make(**{name: 0.0}), batch)) == names - {name}
 
 
 def test_teacher_is_frozen_and_stays_in_eval_mode():
@@ -56,15 +77,20 @@ def test_teacher_is_frozen_and_stays_in_eval_mode():
     assert not learning & {id(p) for p in module.teacher.parameters()}
 
 
-def test_every_student_parameter_learns():
-    module = make_round()
-    torch.stack(list(terms_of(module, toy_batch()).values())).sum().backward()
-    unused = [n for n, p in module.model.named_parameters() if p.grad is None]
-    assert set(unused) <= {"null_audio", "persona.null"}
+def test_every_student_parameter_learns_in_the_mean_or_in_a_round():
+    learned = set()
+    for make in (make_mean, make_round):
+        module = make(toy_student())
+        torch.stack(list(terms_of(module, toy_batch()).values())).sum().backward()
+        now = {n for n, p in module.model.named_parameters() if p.grad is not None}
+        assert not now & learned
+        learned |= now
+    every = {n for n, _ in module.model.named_parameters()}
+    assert every - learned <= {"null_audio", "persona.null"}
 
 
 def test_padding_does_not_change_any_term():
-    module, batch = make_round(), toy_batch()
+    module, batch = make_round(**SHRINK), toy_batch()
     mask = batch.mask.clone()
     mask[:, 12:] = False
     predicted, target = torch.randn(2, *batch.motion.shape).unbind(0)
@@ -82,23 +108,10 @@ def test_padding_does_not_change_any_term():
     assert all(whole[name].item() != pytest.approx(found[0][name].item()) for name in whole)
 
 
-def test_a_student_equal_to_its_teacher_has_no_error_in_a_shrink_round():
-    teacher = toy_teacher()
-    module = make_round(toy_teacher(), teacher, steps=(4, 4), shrink=True)
-    terms = terms_of(module, toy_batch())
-    assert terms["dis"].item() < 1e-10 and terms["ae"].item() < 1e-10
-
-
-@pytest.mark.parametrize(("steps", "hears"), [((4, 4), True), ((4, 2), False)])
-def test_real_upper_face_is_heard_in_the_shrink_round_only(steps, hears):
-    module, batch = make_round(steps=steps, shrink=steps[0] == steps[1]), toy_batch()
-    motion = batch.motion.clone()
-    motion[:, ::2, module.upper] += 1.0  # up and down, so that posture stays
-    motion[:, 1::2, module.upper] -= 1.0
-    before, after = (
-        terms_of(module, replace(batch, motion=m))["gt"] for m in (batch.motion, motion)
-    )
-    assert (after.item() > 1.1 * before.item()) == hears
+@pytest.mark.parametrize("make", [make_mean, lambda *n: make_round(*n, **SHRINK)])
+def test_a_student_equal_to_its_teacher_has_no_error(make):
+    terms = terms_of(make(toy_teacher(), toy_teacher()), toy_batch())
+    assert terms["dis"].item() < 1e-10 and terms.get("ae", torch.zeros(())).item() < 1e-10
 
 
 @pytest.mark.parametrize("hidden", [(), tuple(range(14, 41))])
@@ -114,14 +127,13 @@ def test_real_motion_reaches_the_distillation_term_through_the_noise_only(hidden
     assert first["dis"].item() == second["dis"].item() and first["gt"].item() != second["gt"].item()
 
 
-def test_the_expected_mean_is_taught_until_it_is_kept():
-    module, batch = make_round(), toy_batch()
-    free = terms_of(module, batch)
-    free["dis"].backward()
-    assert module.model.mean.out.weight.grad is not None
-    module.model.keep_conditions()
-    kept = terms_of(module, batch)
-    assert "gt" not in kept and kept["dis"].item() < free["dis"].item()
+def test_the_mean_is_taught_by_the_mean_that_the_teacher_expects():
+    batch, teachers = toy_batch(), (toy_teacher(), toy_teacher())
+    with torch.no_grad():
+        teachers[1].mean.out.bias += 1.0
+    first, second = (terms_of(make_mean(toy_student(), t), batch) for t in teachers)
+    assert second["dis"].item() > 1.5 * first["dis"].item()
+    assert second["gt"].item() == first["gt"].item() and second["ae"].item() == first["ae"].item()
 
 
 def test_clips_of_one_persona_are_no_negatives_of_each_other():

@@ -1,8 +1,8 @@
 import torch
 
 from distill.face.names import ARKIT_CHANNELS
-from distill.methods.progressive.round import feature_distance
 from distill.training.denoising import DenoisingTraining, drop_conditions, noised
+from distill.training.features import feature_distance
 from distill.training.losses import SEAL_MM, LossWeights, MotionLoss, masked_mean
 from distill.types import Conditions
 from tests.toys import toy_batch, toy_space, toy_teacher
