@@ -60,6 +60,13 @@ def cached(**weights):
     return CachedTraining(student, teacher, space, samples=samples, **options)
 
 
+EXPECTED_CALLS = {
+    consistency: ({6}, 2, 2),
+    matching: ({6}, 3, 4),
+    flow_map: (set(range(7)), 1, 3),
+    cached: ({0}, 1, 1),
+}
+"""Teacher calls of six updates, and the student's least and most per update."""
 METHODS = pytest.mark.parametrize("make", [consistency, matching, flow_map, cached])
 
 
@@ -123,8 +130,8 @@ def test_the_fake_score_learns_at_its_own_rate():
     module = matching()
     groups = module.configure_optimizers()["optimizer"].param_groups
     rates = {id(p): group["initial_lr"] for group in groups for p in group["params"]}
-    assert {rates[id(p)] for p in module.model.parameters()} == {OPTIMIZER["lr"]}
-    assert {rates[id(p)] for p in module.fake.parameters()} == {2 * OPTIMIZER["lr"]}
+    for network, rate in ((module.model, OPTIMIZER["lr"]), (module.fake, 2 * OPTIMIZER["lr"])):
+        assert {rates[id(p)] for p in network.parameters() if p.requires_grad} == {rate}
 
 
 def trained(make, folder, *attempts):
@@ -178,6 +185,7 @@ def test_interrupted_training_ends_alike_and_counts_every_call_once(make, tmp_pa
         )
     found, counted, module = trained(make, tmp_path / "broken", 6)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-    assert counted == calls and calls["teacher"] == 6
-    assert 6 * 3 <= calls["student"] <= 6 * 4 if make is matching else calls["student"] == 6 * 2
+    assert counted == calls
+    teacher, low, high = EXPECTED_CALLS[make]
+    assert calls["teacher"] in teacher and 6 * low <= calls["student"] <= 6 * high
     assert not any(m._forward_hooks for m in module.modules())

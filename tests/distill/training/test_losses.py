@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import torch
 
 from distill.face.names import ARKIT_CHANNELS
 from distill.training.denoising import DenoisingTraining, drop_conditions, noised
 from distill.training.features import feature_distance
 from distill.training.losses import SEAL_MM, LossWeights, MotionLoss, masked_mean
+from distill.training.mean import MeanTraining
 from distill.types import Conditions
 from tests.toys import toy_batch, toy_space, toy_teacher
 from tests.worlds import PointMass
@@ -112,21 +115,32 @@ def test_conditions_drop_at_the_asked_rate():
     assert abs(kept.persona_keep.mean() - 0.5) < 0.03
 
 
-def test_teacher_learns_a_fixed_batch():
-    torch.manual_seed(0)
-    optimizer = {"lr": 3e-3, "weight_decay": 0.0, "updates": 120, "warmup": 5}
-    module = DenoisingTraining(
-        toy_teacher(), toy_space(), optimizer=optimizer, losses=LossWeights(), time_power=2.0
-    )
-    batch, step = toy_batch(), module.configure_optimizers()["optimizer"]
-    losses = []
-    for _ in range(120):
+def losses_of(module, batch, updates=120):
+    step, losses = module.configure_optimizers()["optimizer"], []
+    for _ in range(updates):
         loss = torch.stack(list(module.terms(batch).values())).sum()
         step.zero_grad()
         loss.backward()
         step.step()
         losses.append(loss.item())
-    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+    return losses
+
+
+def test_a_teacher_learns_what_to_expect_then_what_noise_hides():
+    """Motion jumps between two values, which no mean and no Gaussian says."""
+    torch.manual_seed(0)
+    options = {
+        "optimizer": {"lr": 3e-3, "weight_decay": 0.0, "updates": 120, "warmup": 5},
+        "losses": LossWeights(),
+    }
+    model, space = toy_teacher(), toy_space()
+    batch = replace(toy_batch(), motion=toy_batch().motion.sign())
+    mean = losses_of(MeanTraining(model, space, **options), batch)
+    kept = model.mean.out.weight.clone()
+    rest = losses_of(DenoisingTraining(model, space, **options), batch)
+    assert sum(mean[-10:]) < 0.8 * sum(mean[:10])
+    assert sum(rest[-10:]) < 0.8 * sum(rest[:10])
+    assert torch.equal(model.mean.out.weight, kept)
 
 
 def test_posture_sees_offsets_and_not_what_averages_out():
