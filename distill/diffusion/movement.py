@@ -13,7 +13,7 @@ slowest channel, the head, is a third rougher than the head."""
 PADDING = 4
 """Windows are padded to so many times their length before they are transformed."""
 ROUNDS = 12
-"""Of the search for the power at frequencies that a window cannot see; each halves what is wrong."""
+"""Of the search for the power where a window cannot see; each about halves what is wrong."""
 LEAST_DEVIATION = 0.05
 """Channels that hardly move inside clips get noise as if they moved this much (normalized)."""
 SHORTEST_SHARE = 0.1
@@ -23,7 +23,7 @@ POWER_FLOOR = 1e-6
 
 
 class Movement:
-    """Adds up deviations inside clips and Welch spectra (squared Hann windows, half overlap) per channel.
+    """Adds up deviations inside clips and Welch spectra (squared Hann windows, half overlap).
 
     Args:
         channels: Number of channels, D.

@@ -205,13 +205,14 @@ class ConditionedDenoiser(Denoiser):
         mean: Float[Tensor, "B F D"],
         noise: Float[Tensor, "B F D"],
         mask: Bool[Tensor, "B F"],
+        joined: Callable[[Tensor], Tensor],
     ) -> None:
         """Follow how far what the mean leaves of real motion moves, in units of noise, per channel.
 
         Both are compared inside the same windows, without their offsets there: where a clip rests
-        is the mean's to say.
+        is the mean's to say. `joined` makes sums of this process's rows those of all.
         """
-        left, whole = (_moved(values, mask) for values in (motion - mean, noise))
+        left, whole = (joined(_moved(values, mask)) for values in (motion - mean, noise))
         now = left / whole.clamp(min=1e-12)
         kept = LEFT_MEMORY * self.left.square() + (1 - LEFT_MEMORY) * now
         self.left.copy_(kept.sqrt().clamp(min=LEAST_LEFT))

@@ -17,7 +17,7 @@ from distill.networks.conditioned import ConditionedDenoiser
 from distill.protocols import Denoiser
 from distill.training.losses import LossWeights, MotionLoss
 from distill.training.objective import Objective
-from distill.training.rows import drawn_noise, stratified, uniform
+from distill.training.rows import drawn_noise, over_processes, stratified, uniform
 from distill.training.sharded import shard
 from distill.types import Batch, Conditions
 
@@ -123,7 +123,7 @@ class DenoisingTraining(Objective):
         cond = self.model.prepare(raw, x.shape[1])
         noise = drawn_noise(x, self.loss.space.noise)
         if cond.mean is not None and isinstance(self.model, ConditionedDenoiser):
-            self.model.measure_left(x, cond.mean, noise, batch.mask)
+            self.model.measure_left(x, cond.mean, noise, batch.mask, over_processes)
         u = stratified(len(x)).to(x)
         t = 1 - (1 - LOWEST_TIME) * u**self.time_power
         z = noised(self.model, x, t, noise)

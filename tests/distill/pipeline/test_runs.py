@@ -14,7 +14,9 @@ DISTILL = {
     "export_steps": 2,
     "baseline": True,
 }
-CONFIG = {
+RESIDUAL = {"kwargs": {"prediction": "residual"}}
+MODELS = {"teacher": RESIDUAL, "student": RESIDUAL}
+CONFIG = MODELS | {
     "run": {"name": "a", "dir": "x"},
     "seed": 0,
     "distill": DISTILL,
@@ -60,20 +62,28 @@ def test_a_folder_that_is_no_run_is_a_sentence(tmp_path):
 
 def test_stages_follow_the_method():
     names = stage_names(CONFIG)
-    assert names[:3] == ["data", "personalizer", "teacher"] and names[-1] == "student"
-    assert names[3:6] == ["round_00_4to4", "round_01_4to2", "round_02_2to1"]
+    assert names[:4] == ["data", "personalizer", "mean", "teacher"] and names[-1] == "student"
+    assert names[4:8] == ["student_mean", "round_00_4to4", "round_01_4to2", "round_02_2to1"]
     assert "regression" in names
-    plain = {"distill": DISTILL | {"method": "regression", "baseline": False}}
-    assert stage_names(plain) == ["data", "personalizer", "teacher", "regression", "student"]
-    assert "regression" not in stage_names({"distill": DISTILL | {"baseline": False}})
+    plain = MODELS | {"distill": DISTILL | {"method": "regression", "baseline": False}}
+    assert stage_names(plain)[2:] == ["mean", "teacher", "regression", "student"]
+    assert "regression" not in stage_names(MODELS | {"distill": DISTILL | {"baseline": False}})
 
 
-@pytest.mark.parametrize("method", ["consistency", "distribution_matching"])
+def test_networks_without_a_mean_have_no_stage_for_it():
+    other = {"kwargs": {"prediction": "v"}}
+    assert not {"mean", "student_mean"} & set(stage_names(CONFIG | {"teacher": other}))
+    names = stage_names(CONFIG | {"student": other})
+    assert "mean" in names and "student_mean" not in names
+
+
+@pytest.mark.parametrize("method", ["consistency", "distribution_matching", "flow_map"])
 def test_methods_without_halving_shrink_first_and_hand_over_their_own_stage(method):
-    config = {"distill": DISTILL | {"method": method, "baseline": False}}
-    assert stage_names(config)[3:] == ["round_00_4to4", method, "student"]
+    config = MODELS | {"distill": DISTILL | {"method": method, "baseline": False}}
+    assert stage_names(config)[4:] == ["student_mean", "round_00_4to4", method, "student"]
     assert chosen_stage(config) == method
-    assert [made.row for made in students(config)] == ["student-4", "student-2"]
+    rows = ["student-4", "student-2"] + (["student-1"] if method == "flow_map" else [])
+    assert [made.row for made in students(config)] == rows
 
 
 def test_the_handed_over_stage_has_the_exported_steps():
@@ -97,19 +107,20 @@ def test_methods_get_as_many_network_calls_as_the_rounds_down_to_two_steps(name)
         ({"method": "distribution_matching", "export_steps": 4}, "for example 1 or 2"),
         (
             {"method": "magic"},
-            "not one of progressive, consistency, distribution_matching, regression",
+            "not one of progressive, cached, consistency, distribution_matching, flow_map, ",
         ),
+        ({"method": "cached"}, "add distill.export_steps=1"),
         ({"export_steps": 8}, "not a step count of this plan"),
         ({"start_steps": 6}, "power of two"),
     ],
 )
 def test_impossible_plans_are_refused_before_anything_is_trained(change, words):
     with pytest.raises(UserError, match=words):
-        stage_names({"distill": DISTILL | change})
+        stage_names(MODELS | {"distill": DISTILL | change})
 
 
 def test_flat_and_relevant():
     assert flat({"a": {"b": 1}, "c": [1]}) == {"a.b": 1, "c": [1]}
-    assert relevant(CONFIG) == {"seed": 0, "distill": DISTILL}
+    assert relevant(CONFIG) == MODELS | {"seed": 0, "distill": DISTILL}
     moved = [{"data": {"name": "a", "cache": place}} for place in ("x", "y")]
     assert relevant(moved[0]) == relevant(moved[1]) == {"data": {"name": "a"}}
