@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -29,7 +29,9 @@ from distill.face.space import MotionSpace
 from distill.pipeline.build import build_denoiser
 from distill.pipeline.context import Context
 from distill.pipeline.models import run_rounds, train_teacher
+from distill.pipeline.plan import MEAN, STUDENT_MEAN
 from distill.pipeline.runs import RunDirectory, Stage
+from distill.training.calls import ROLES
 from distill.training.compiling import compiled_parts, networks_of
 from distill.training.objective import Objective
 from distill.training.progress import Progress
@@ -50,12 +52,14 @@ class Built(Exception):
 
 
 class Untrained(Context):
-    """A run whose stages hand over what they would train."""
+    """A run whose stages hand over what they would train; means are left as they are built."""
 
-    def train(self, stage: Stage, module: pl.LightningModule, **options: Any) -> NoReturn:
-        """Stop before the first update."""
+    def train(self, stage: Stage, module: pl.LightningModule, **options: Any) -> dict[str, int]:
+        """Stop before the first update that denoises."""
         assert isinstance(module, Objective)
-        raise Built(module)
+        if stage.name not in (MEAN, STUDENT_MEAN):
+            raise Built(module)
+        return dict.fromkeys(ROLES, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
