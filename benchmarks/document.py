@@ -21,11 +21,9 @@ PICTURE = FOLDER / "quick.png"
 BEGIN, END = "<!-- results: begin (python -m benchmarks.document) -->", "<!-- results: end -->"
 
 
-UNMEASURED = (
-    "The default run has not been measured on this version: earlier figures stood on a diffusion that left\n"
-    "out the mouth and trembled elsewhere, and are withdrawn. `make run` prints those of your machine;\n"
-    "`python -m benchmarks.document run=DIR` writes them here."
-)
+UNMEASURED = """The default run has not been measured on this version: earlier figures stood on a
+diffusion that left out the mouth and trembled elsewhere, and are withdrawn. `make run` prints those
+of your machine; `python -m benchmarks.document run=DIR` writes them here."""
 
 
 def block(run: KeptRun | None, shipped: Results | None = None) -> str:
