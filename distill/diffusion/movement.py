@@ -65,11 +65,12 @@ class Movement:
         slow = (np.arange(self.bins) <= PADDING)[:, None]
         share = (2 * PADDING + 1) / (2 * (self.bins - 1))  # of all frequencies, both signs
         length, raised = round(self.weight / max(self.clips, 1)) or 1, np.zeros_like(variance)
+        taps = minimum_phase(power, self.frames) * np.sqrt(_variance_of(power))
         for _ in range(ROUNDS):
-            whole = power + raised * slow
-            taps = minimum_phase(whole, self.frames) * np.sqrt(_variance_of(whole))
             missing = variance - inside_deviation(taps, length) ** 2
             raised = np.maximum(raised + missing / share, 0.0)
+            whole = power + raised * slow
+            taps = minimum_phase(whole, self.frames) * np.sqrt(_variance_of(whole))
         return taps * np.sqrt(variance) / inside_deviation(taps, length)
 
 
