@@ -28,7 +28,7 @@ from distill.face.rigs import load_rig
 from distill.face.space import MotionSpace
 from distill.pipeline.build import build_denoiser
 from distill.pipeline.context import Context
-from distill.pipeline.models import run_rounds, train_teacher
+from distill.pipeline.models import run_rounds, save, train_teacher
 from distill.pipeline.plan import MEAN, STUDENT_MEAN
 from distill.pipeline.runs import RunDirectory, Stage
 from distill.training.calls import ROLES
@@ -94,6 +94,7 @@ def build_stage(stage: str, options: Sequence[str]) -> tuple[Objective, Context]
                 teacher = build_denoiser(
                     context.config["teacher"], context.space, context.persona_dim
                 )
+                save(context, context.run.stage("teacher"), teacher, steps=1, calls={})
                 run_rounds(context, teacher)
         except Built as built:
             return built.module, context
