@@ -67,6 +67,14 @@ class Conditions(Movable):
             self, **{k: v.expand(count, *v.shape[1:]) for k, v in given if v is not None}
         )
 
+    def repeated(self, count: int) -> "Conditions":
+        """Return conditions in which all rows follow each other `count` times."""
+        given = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return replace(
+            self,
+            **{k: v.repeat(count, *[1] * (v.ndim - 1)) for k, v in given if v is not None},
+        )
+
     def drop(self, *names: str) -> "Conditions":
         """Return a copy without the named conditions (classifier-free guidance, ablations)."""
         return replace(self, **dict.fromkeys(names))

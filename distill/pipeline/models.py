@@ -50,7 +50,7 @@ def train_mean(context: Context) -> Network:
     module = MeanTraining(
         network.module,  # type: ignore[arg-type]
         context.space,
-        optimizer=optimizer_options(training["lr"], training["weight_decay"], updates),
+        optimizer=optimizer_options(training["mean_lr"], training["weight_decay"], updates),
         losses=loss_weights(training["losses"]),
         drop_audio=training["drop_audio"],
         drop_persona=training["drop_persona"],
@@ -79,8 +79,11 @@ def train_teacher(context: Context) -> Network:
         drop_persona=training["drop_persona"],
         time_power=training["time_power"],
         snr_limit=training["snr_limit"],
+        noises=training["noises"],
     )
-    calls = context.train(stage, module, updates=updates, seed=seed)
+    clips = max(context.budget["batch_size"] // training["noises"], 1)
+    batches = context.batches(seed=seed, batch_size=clips)
+    calls = context.train(stage, module, updates=updates, seed=seed, batches=batches)
     network = gathered(context, options, network)
     steps = context.config["distill"]["start_steps"]
     save(context, stage, network, steps=steps, calls=calls, any_steps=True)
@@ -114,7 +117,7 @@ def start_student(context: Context, teacher: Network) -> Network:
     take_left(student, teacher)
     distill, updates = context.config["distill"], context.budget["student_mean_updates"]
     frozen, learner = guided(context, teacher), as_denoiser(student)
-    optimizer = optimizer_options(distill["lr"], distill["weight_decay"], updates)
+    optimizer = optimizer_options(distill["mean_lr"], distill["weight_decay"], updates)
     options = taught_options(context, frozen, learner, optimizer)
     module = TaughtMean(learner, frozen, context.space, **options)  # type: ignore[arg-type]
     calls = context.train(stage, module, updates=updates, seed=seed)
@@ -248,7 +251,7 @@ def train_regression(context: Context) -> None:
         as_denoiser(network),
         context.space,
         losses=loss_weights(distill["losses"]),
-        optimizer=optimizer_options(distill["lr"], distill["weight_decay"], updates),
+        optimizer=optimizer_options(distill["mean_lr"], distill["weight_decay"], updates),
     )
     calls = context.train(stage, module, updates=updates, seed=seed)
     save(context, stage, network, steps=REGRESSION_STEPS, calls=calls, noise=0.0)

@@ -86,6 +86,8 @@ class DenoisingTraining(Objective):
         time_power: Times are 1 - u^p for u spread evenly over a batch: above 1 favours high noise,
             where speech decides most.
         snr_limit: Upper limit of the signal-to-noise weight; 1 is no weighting.
+        noises: Times and noises drawn for every clip of a batch. Sound and mean, which do not
+            learn here, are then made once for all of them.
     """
 
     model: Denoiser
@@ -101,8 +103,10 @@ class DenoisingTraining(Objective):
         drop_persona: float = 0.1,
         time_power: float = 1.0,
         snr_limit: float = 3.0,
+        noises: int = 1,
     ):
         super().__init__(trunk_alone(model), optimizer)
+        self.noises = noises
         self.loss = MotionLoss(space, losses)
         self.drop_audio, self.drop_persona = drop_audio, drop_persona
         self.time_power, self.snr_limit = time_power, snr_limit
@@ -118,17 +122,17 @@ class DenoisingTraining(Objective):
 
     def terms(self, batch: Batch) -> dict[str, Tensor]:
         """Draw times and noise, predict, compare."""
-        x = batch.motion
-        raw = drop_conditions(batch.cond, len(x), self.drop_audio, self.drop_persona)
-        cond = self.model.prepare(raw, x.shape[1])
+        raw = drop_conditions(batch.cond, len(batch.motion), self.drop_audio, self.drop_persona)
+        cond = self.model.prepare(raw, batch.motion.shape[1]).repeated(self.noises)
+        x, mask = (v.repeat(self.noises, *[1] * (v.ndim - 1)) for v in (batch.motion, batch.mask))
         noise = drawn_noise(x, self.loss.space.noise)
         if cond.mean is not None and isinstance(self.model, ConditionedDenoiser):
-            self.model.measure_left(x, cond.mean, noise, batch.mask, over_processes)
+            self.model.measure_left(x, cond.mean, noise, mask, over_processes)
         u = stratified(len(x)).to(x)
         t = 1 - (1 - LOWEST_TIME) * u**self.time_power
         z = noised(self.model, x, t, noise)
         weight = snr_weight(self.model.schedule, t, self.snr_limit)
-        return self.loss(predict_x0(self.model, z, t, cond), x, batch.mask, weight)
+        return self.loss(predict_x0(self.model, z, t, cond), x, mask, weight)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Measure what one step from pure noise already recovers."""

@@ -1,9 +1,26 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
 
+from distill.artifact import build_family
 from distill.errors import UserError
-from distill.training.optim import configure, parameter_groups, rate_at
+from distill.training.optim import MuonAdamW, configure, parameter_groups, rate_at
+
+TINY = {
+    "motion_dim": 3,
+    "fps": 30.0,
+    "width": 8,
+    "layers": 1,
+    "heads": 2,
+    "expansion": 2,
+    "reach_frames": 4,
+    "patch": 2,
+    "cond_dim": 8,
+    "persona_in": 4,
+    "audio": {"name": "mel", "width": 8, "blocks": 1},
+}
 
 
 def test_rate_at_its_landmarks():
@@ -99,3 +116,49 @@ def test_impossible_requests_are_refused():
     with pytest.raises(UserError, match="frozen"):
         frozen = nn.Linear(1, 1).requires_grad_(False)
         configure(frozen, lr=1.0, weight_decay=0.0, updates=20, warmup=2)
+
+
+def test_matrices_inside_blocks_are_marked_for_muon_and_no_others():
+    model = build_family("teachers.diffusion", TINY)
+    names = {id(p): name for name, p in model.named_parameters()}
+    marked = {names[id(p)] for g in parameter_groups(model, 0.1) if g["muon"] for p in g["params"]}
+    assert {"encoder.blocks.0.expand.weight", "mean.blocks.1.up.weight"} <= marked
+    assert {"before.0.down.weight", "blocks.0.qkv.weight"} <= marked
+    outside = ("motion_in", "out", "step", "persona", "project", "conv", "mix")
+    assert not [name for name in marked if set(name.split(".")) & set(outside)]
+
+
+def test_muon_and_adamw_update_as_they_do_alone_and_go_on_from_a_checkpoint():
+    def step(module, optimizer):
+        module.zero_grad()
+        module(torch.linspace(-1, 1, 8).reshape(2, 4)).square().sum().backward()
+        optimizer.step()
+
+    def block():
+        torch.manual_seed(0)
+        return nn.ModuleList([nn.Sequential(nn.Linear(4, 4))])
+
+    def ours(module):
+        groups = parameter_groups(module, 0.1)
+        return MuonAdamW(groups, lr=0.1, betas=(0.9, 0.999))
+
+    blocks, alone = block(), block()
+    optimizer = ours(blocks)
+    muon = torch.optim.Muon(
+        [alone[0][0].weight], lr=0.1, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
+    )
+    adamw = torch.optim.AdamW([alone[0][0].bias], lr=0.1, weight_decay=0.0)
+    for _ in range(2):
+        step(blocks[0], optimizer)
+        alone.zero_grad()
+        alone[0](torch.linspace(-1, 1, 8).reshape(2, 4)).square().sum().backward()
+        muon.step()
+        adamw.step()
+    torch.testing.assert_close(blocks.state_dict(), alone.state_dict())
+    other = block()
+    other.load_state_dict(blocks.state_dict())
+    resumed = ours(other)
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for module, used in ((blocks, optimizer), (other, resumed)):
+        step(module[0], used)
+    torch.testing.assert_close(other.state_dict(), blocks.state_dict())
