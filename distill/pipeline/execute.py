@@ -56,10 +56,11 @@ def require_equal_shares(config: Mapping[str, Any], processes: int) -> None:
     Raises:
         UserError: Some would get more rows than others.
     """
-    for group in ("budget", "personalizer"):
+    noises = config["teacher"]["training"]["noises"]
+    for group, rows in (("budget", processes * noises), ("personalizer", processes)):
         size = config[group].get("batch_size", 0)
-        if size % processes:
+        if size % rows and processes > 1:
             raise UserError(
                 f"{group}.batch_size={size} cannot be shared equally by {processes} processes; "
-                f"set it to {-(-size // processes) * processes} or start another number of them"
+                f"set it to {-(-size // rows) * rows} or start another number of them"
             )

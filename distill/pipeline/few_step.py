@@ -1,6 +1,7 @@
 """The stage of methods that go from the shrunk student to few steps at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -48,84 +49,70 @@ def train_few_step(context: Context, teacher: Network, shrunk: Network) -> None:
     updates = context.budget[f"{method}_updates"]
     frozen, learner = guided(context, teacher), as_denoiser(student)
     optimizer = optimizer_options(distill[method]["lr"], distill["weight_decay"], updates)
-    common = taught_options(context, frozen, learner, optimizer)
-    module = OBJECTIVES[method](context, stage, learner, frozen, shrunk, common)
+    common = taught_options(context, frozen, learner, optimizer) | {
+        "student": learner,
+        "teacher": frozen,
+        "space": context.space,
+    }
+    module = OBJECTIVES[method](Setting(context, stage, shrunk, common))
     calls = context.train(stage, module, updates=updates, seed=seed)
     parent = context.run.stage(rounds(context.config)[-1].name)
     any_steps = method in ANY_STEPS
     save(context, stage, student, steps=steps, calls=calls, parent=parent, any_steps=any_steps)
 
 
-def _consistency(
-    context: Context,
-    stage: Stage,
-    student: Denoiser,
-    teacher: Denoiser,
-    shrunk: Network,
-    common: dict[str, Any],
-) -> Taught:
-    distill = context.config["distill"]
+@dataclass(frozen=True)
+class Setting:
+    """What an objective is made from.
+
+    Attributes:
+        context: The run.
+        stage: Where what it prepares is kept.
+        shrunk: The student before this stage.
+        common: Arguments of `Taught`.
+    """
+
+    context: Context
+    stage: Stage
+    shrunk: Network
+    common: dict[str, Any]
+
+    @property
+    def distill(self) -> Mapping[str, Any]:
+        """The `distill` group."""
+        return self.context.config["distill"]
+
+
+def _cached(setting: Setting) -> Taught:
+    teacher = setting.common["teacher"].eval()
+    samples = first_then_others(lambda: teacher_samples(setting.context, setting.stage, teacher))
+    return CachedTraining(samples=samples, **setting.common)
+
+
+def _consistency(setting: Setting) -> Taught:
     return ConsistencyTraining(
-        student,
-        teacher,
-        context.space,
-        grid_steps=distill["start_steps"],
-        segments=distill["export_steps"],
-        huber=distill["consistency"]["huber"],
-        **common,
+        grid_steps=setting.distill["start_steps"],
+        segments=setting.distill["export_steps"],
+        huber=setting.distill["consistency"]["huber"],
+        **setting.common,
     )
 
 
-def _distribution_matching(
-    context: Context,
-    stage: Stage,
-    student: Denoiser,
-    teacher: Denoiser,
-    shrunk: Network,
-    common: dict[str, Any],
-) -> Taught:
-    distill = context.config["distill"]
+def _distribution_matching(setting: Setting) -> Taught:
     return DistributionMatching(
-        student,
-        teacher,
-        as_denoiser(unfrozen_copy(shrunk, 0.0)),
-        context.space,
-        steps=distill["export_steps"],
-        fake_ratio=distill["distribution_matching"]["fake_ratio"],
-        **common,
+        fake=as_denoiser(unfrozen_copy(setting.shrunk, 0.0)),
+        steps=setting.distill["export_steps"],
+        fake_ratio=setting.distill["distribution_matching"]["fake_ratio"],
+        **setting.common,
     )
 
 
-def _flow_map(
-    context: Context,
-    stage: Stage,
-    student: Denoiser,
-    teacher: Denoiser,
-    shrunk: Network,
-    common: dict[str, Any],
-) -> Taught:
-    options = context.config["distill"]["flow_map"]
-    shares = {name: options[name] for name in ("anchor", "shortcut")}
-    grid_steps = context.config["distill"]["start_steps"]
-    return FlowMapTraining(
-        student, teacher, context.space, grid_steps=grid_steps, **shares, **common
-    )
+def _flow_map(setting: Setting) -> Taught:
+    shares = {name: setting.distill["flow_map"][name] for name in ("anchor", "shortcut")}
+    return FlowMapTraining(grid_steps=setting.distill["start_steps"], **shares, **setting.common)
 
 
-def _cached(
-    context: Context,
-    stage: Stage,
-    student: Denoiser,
-    teacher: Denoiser,
-    shrunk: Network,
-    common: dict[str, Any],
-) -> Taught:
-    samples = first_then_others(lambda: teacher_samples(context, stage, teacher.eval()))
-    return CachedTraining(student, teacher, context.space, samples=samples, **common)
-
-
-Objective = Callable[[Context, Stage, Denoiser, Denoiser, Network, dict[str, Any]], Taught]
-OBJECTIVES: dict[str, Objective] = {
+OBJECTIVES: dict[str, Callable[[Setting], Taught]] = {
     "cached": _cached,
     "consistency": _consistency,
     "distribution_matching": _distribution_matching,

@@ -49,7 +49,7 @@ class Objective(pl.LightningModule):
         return loss
 
     def configure_optimizers(self) -> Any:
-        """AdamW with warm-up and cosine decay."""
+        """Muon and AdamW with warm-up and cosine decay."""
         return configure(self.learning(), **self.optimizer_options)
 
     def log_validation(

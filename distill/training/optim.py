@@ -51,9 +51,7 @@ def parameter_groups(
         ]
     else:
         named = [(p, p.ndim >= 2, False) for p in source]
-    trainable = [
-        (p, decayed, decayed and block) for p, decayed, block in named if p.requires_grad
-    ]
+    trainable = [(p, decayed, decayed and block) for p, decayed, block in named if p.requires_grad]
     groups = [
         {
             "params": [p for p, *kind in trainable if kind == [decayed, muon]],
@@ -146,9 +144,8 @@ class MuonAdamW(Optimizer):
     """Muon for the groups that are marked for it, AdamW for the rest, as one optimizer.
 
     Muon (arXiv 2502.16982) makes the singular values of a matrix's update alike. Rare motion,
-    blinks and glances, is then learned as fast as common motion: at equal time teachers reach an
-    error on noisy eyes 0.87 of AdamW's. Its updates are scaled to AdamW's size, so that both share
-    a learning rate.
+    blinks and glances, is then learned as fast as common motion. Its updates are scaled to AdamW's
+    size, so that both share a learning rate.
 
     Every parameter has moments from the start. One that the data has not used yet (the voice of
     nobody) would have none in a checkpoint, and shards refuse such a checkpoint. Updates stay what

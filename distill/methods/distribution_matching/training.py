@@ -88,7 +88,7 @@ class DistributionMatching(Taught):
         return {"teacher": (self.teacher,), "student": (self.model, self.fake)}
 
     def configure_optimizers(self) -> Any:
-        """One AdamW: the fake score at its own learning rate."""
+        """One optimizer: the fake score at its own learning rate."""
         options = dict(self.optimizer_options)
         lr, decay = options.pop("lr"), options.pop("weight_decay")
         slow = [part for part in (self.model, self.enhancer) if part is not None]

@@ -143,6 +143,33 @@ def test_a_teacher_learns_what_to_expect_then_what_noise_hides():
     assert torch.equal(model.mean.out.weight, kept)
 
 
+def test_two_noises_per_clip_are_the_clips_twice_with_the_sound_heard_once():
+    batch, space = toy_batch(), toy_space()
+    twice = replace(
+        batch,
+        motion=batch.motion.repeat(2, 1, 1),
+        mask=batch.mask.repeat(2, 1),
+        cond=batch.cond.repeated(2),
+    )
+
+    def terms(batch, noises):
+        heard, model = [], toy_teacher()
+
+        def listened(module, args, features):
+            heard.append(len(features))
+            torch.manual_seed(0)  # times and noise are drawn after
+
+        model.encoder.register_forward_hook(listened)
+        options = {"optimizer": {}, "losses": LossWeights(), "noises": noises}
+        module = DenoisingTraining(model, space, drop_audio=0, drop_persona=0, **options)
+        return module.terms(batch), heard
+
+    found, heard = terms(batch, 2)
+    expected, all_heard = terms(twice, 1)
+    torch.testing.assert_close(found, expected)
+    assert heard == [len(batch.motion)] and all_heard == [2 * len(batch.motion)]
+
+
 def test_posture_sees_offsets_and_not_what_averages_out():
     space = toy_space()
     loss = MotionLoss(

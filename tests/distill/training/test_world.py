@@ -27,6 +27,8 @@ from tests.distill.training.processes import (
 ALL = tuple(OBJECTIVES)
 ANY_VALUE = ("score.2.bias", "attend.in_proj_bias")
 """A softmax ignores shifts: their gradient is rounding alone, which Adam makes a step of."""
+ROUNDING = 3e-4
+"""Muon computes in bfloat16: in which order rows are summed shows in a tenth of an update."""
 
 
 def train(
@@ -67,7 +69,9 @@ def require_same(folder: Path, world: int, reference: Path, names: tuple[str, ..
         for key, value in load_file(reference / name / "1.safetensors").items():
             if key.endswith(ANY_VALUE):
                 continue
-            torch.testing.assert_close(found[key], value, rtol=2e-3, atol=2e-5, msg=f"{name} {key}")
+            torch.testing.assert_close(
+                found[key], value, rtol=2e-3, atol=ROUNDING, msg=f"{name} {key}"
+            )
 
 
 @pytest.mark.parametrize("world", [2, 3])
@@ -113,9 +117,13 @@ def test_config_and_launcher_must_agree(monkeypatch):
 
 
 def test_batches_that_cannot_be_shared_equally_are_refused():
-    config = {"budget": {"batch_size": 8}, "personalizer": {"batch_size": 32}}
+    config = {
+        "budget": {"batch_size": 8},
+        "personalizer": {"batch_size": 32},
+        "teacher": {"training": {"noises": 2}},
+    }
     require_equal_shares(config, 4)
-    with pytest.raises(UserError, match=r"budget.batch_size=8 .* by 3 processes; set it to 9"):
+    with pytest.raises(UserError, match=r"budget.batch_size=8 .* by 3 processes; set it to 12"):
         require_equal_shares(config, 3)
 
 
