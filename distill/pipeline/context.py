@@ -117,14 +117,17 @@ class Context:
         seed: int,
         ema: str | None = "model",
         batches: MotionBatches | None = None,
+        clips: int | None = None,
     ) -> dict[str, int]:
         """Train `module` in the stage's folder, continuing an interrupted attempt.
+
+        On `batches`, or on the run's own, of so many `clips` where that is given.
 
         Returns:
             Network calls that training took, by role.
         """
         options = self.config["trainer"]
-        batches = batches or self.batches(seed=seed)
+        batches = batches or self.batches(seed=seed, batch_size=clips)
         embed = None if self.personas is None else self.personas.of_audio
         data = UpdateBatches(
             batches,

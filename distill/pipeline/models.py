@@ -82,8 +82,7 @@ def train_teacher(context: Context) -> Network:
         noises=training["noises"],
     )
     clips = max(context.budget["batch_size"] // training["noises"], 1)
-    batches = context.batches(seed=seed, batch_size=clips)
-    calls = context.train(stage, module, updates=updates, seed=seed, batches=batches)
+    calls = context.train(stage, module, updates=updates, seed=seed, clips=clips)
     network = gathered(context, options, network)
     steps = context.config["distill"]["start_steps"]
     save(context, stage, network, steps=steps, calls=calls, any_steps=True)

@@ -95,7 +95,7 @@ def test_one_config_and_seed_twice_is_no_second_run(tmp_path):
 
 
 def test_a_command_adds_what_the_defaults_do_not_have():
-    words = ["+student.kwargs.audio.per_frame=2"]
+    words = ["+student.kwargs.audio.kernel=5"]
     command = command_of(composed(words))
     assert words[0] in command and composed(command.split()[3:]) == composed(words)
 
