@@ -149,6 +149,8 @@ def test_two_noises_per_clip_are_the_clips_twice_with_the_sound_heard_once():
         batch,
         motion=batch.motion.repeat(2, 1, 1),
         mask=batch.mask.repeat(2, 1),
+        speaker=batch.speaker.repeat(2),
+        emotion=batch.emotion.repeat(2),
         cond=batch.cond.repeated(2),
     )
 
