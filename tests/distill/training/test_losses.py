@@ -151,6 +151,8 @@ def test_two_noises_per_clip_are_the_clips_twice_with_the_sound_heard_once():
         mask=batch.mask.repeat(2, 1),
         speaker=batch.speaker.repeat(2),
         emotion=batch.emotion.repeat(2),
+        clip=None,
+        start=None,
         cond=batch.cond.repeated(2),
     )
 
