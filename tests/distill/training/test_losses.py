@@ -165,7 +165,7 @@ def test_two_noises_per_clip_are_the_clips_twice_with_the_sound_heard_once():
 
         model.encoder.register_forward_hook(listened)
         options = {"optimizer": {}, "losses": LossWeights(), "noises": noises}
-        module = DenoisingTraining(model, space, drop_audio=0, drop_persona=0, **options)
+        module = DenoisingTraining(model, space, drop_audio=0.0, drop_persona=0.0, **options)
         return module.terms(batch), heard
 
     found, heard = terms(batch, 2)
