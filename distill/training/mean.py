@@ -17,8 +17,8 @@ from distill.types import Batch
 class MeanTraining(Objective):
     """Train what depends on neither noise nor step to say the motion that sound lets expect.
 
-    Such an update costs a third of one that denoises too. Both at once learn worse: a trunk whose
-    gradients are clipped with those of the mean, ten times as large, learned no blinks.
+    Such an update costs half of one that denoises. Both at once learn worse: a trunk whose
+    gradients are clipped with those of the mean learned no blinks.
 
     Args:
         model: A denoiser with a mean; its trunk is left alone.
