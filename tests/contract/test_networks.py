@@ -81,7 +81,7 @@ def space_of(name: str) -> MotionSpace:
     """A space of a rig's channels, with noise as slow as a face; networks ask for no more of it."""
     count = len(RIGS[name])
     taps = 0.3 * (0.8 ** torch.arange(16.0))[:, None].expand(-1, count)
-    rig = replace(load_rig("landmarks"), name=name, channels=RIGS[name])  # type: ignore[type-var]
+    rig = replace(load_rig("landmarks"), name=name, channels=RIGS[name])
     return MotionSpace(rig, 30.0, torch.zeros(count), torch.ones(count), taps)
 
 
