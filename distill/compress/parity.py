@@ -28,6 +28,7 @@ class Parity:
         frames: Motion frames compared.
         max_error: Largest difference of any channel, in rig units.
         rms_error: Root of the mean squared difference.
+        deviation: How far the motion of the model it was made of deviates from each clip's mean.
         lve: Lip vertex error of the compressed model; None without real motion.
         lve_reference: The same of the model it was made of.
     """
@@ -36,6 +37,7 @@ class Parity:
     frames: int
     max_error: float
     rms_error: float
+    deviation: float
     lve: float | None = None
     lve_reference: float | None = None
 
@@ -46,9 +48,18 @@ class Parity:
             return None
         return 100.0 * (self.lve - self.lve_reference) / max(self.lve_reference, 1e-9)
 
+    @property
+    def motion_change_percent(self) -> float:
+        """How far motion differs, in percent of how far it moves."""
+        return 100.0 * self.rms_error / max(self.deviation, 1e-9)
+
     def as_json(self) -> dict[str, Any]:
         """Return everything as plain values."""
-        return {**vars(self), "lve_change_percent": self.lve_change_percent}
+        return {
+            **vars(self),
+            "lve_change_percent": self.lve_change_percent,
+            "motion_change_percent": self.motion_change_percent,
+        }
 
 
 def compare(reference: Talker, made: Talker, samples: Sequence[Sample]) -> Parity | None:
@@ -62,6 +73,7 @@ def compare(reference: Talker, made: Talker, samples: Sequence[Sample]) -> Parit
     theirs = [reference.generate(sample.audio).values for sample in samples]
     ours = [made.generate(sample.audio).values for sample in samples]
     errors = np.concatenate([a - b for a, b in zip(ours, theirs, strict=True)])
+    moved = np.concatenate([motion - motion.mean(0) for motion in theirs])
     truths = [sample.motion for sample in samples if sample.motion is not None]
     known = len(truths) == len(samples)
     lips = LipError(reference) if known else None
@@ -69,10 +81,15 @@ def compare(reference: Talker, made: Talker, samples: Sequence[Sample]) -> Parit
         clips=len(samples),
         frames=len(errors),
         max_error=float(np.abs(errors).max()),
-        rms_error=float(np.sqrt(np.square(errors, dtype=np.float64).mean())),
+        rms_error=_rms(errors),
+        deviation=_rms(moved),
         lve=lips(ours, truths) if lips else None,
         lve_reference=lips(theirs, truths) if lips else None,
     )
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.square(values, dtype=np.float64).mean()))
 
 
 class LipError:

@@ -31,6 +31,9 @@ from distill.talker import Talker, load
 
 PARITY = "parity.json"
 LIMIT_PERCENT = 2.0
+MOTION_LIMIT_PERCENT = 5.0
+"""A lip error that sees lips alone lets blinks and heads go elsewhere: int8 activations moved a
+student's face by half of its own movement and lowered its lip error."""
 MOST_STEPS = 8
 CALIBRATION_CLIPS = 8
 
@@ -76,6 +79,12 @@ class Candidate:
         change = None if self.clips is None else self.clips.lve_change_percent
         return change or 0.0
 
+    @property
+    def motion_change_percent(self) -> float:
+        """How far motion differs, in percent of how far it moves; the largest of what is known."""
+        kinds = (self.clips, self.recordings)
+        return max((kind.motion_change_percent for kind in kinds if kind is not None), default=0.0)
+
     def as_json(self) -> dict[str, Any]:
         """Return everything but the folder as plain values."""
         plain = {k: v for k, v in vars(self).items() if k != "folder"}
@@ -86,7 +95,7 @@ class Candidate:
 def export(source: Path, form: str, out: Path, trial: Trial, *, force: bool = False) -> Any:
     """Write a compressed form of a model folder and return its parity, which lies there too.
 
-    Of int8, every scheme is tried; the fastest on this machine within the limit is kept. Files
+    Of int8, every scheme is tried; the fastest on this machine within the limits is kept. Files
     are moved in place at the end, the config last.
 
     Args:
@@ -97,7 +106,7 @@ def export(source: Path, form: str, out: Path, trial: Trial, *, force: bool = Fa
         force: Write the model even when its lip vertex error rises beyond the limit.
 
     Raises:
-        UserError: The model cannot be exported, or its lip vertex error rises too much.
+        UserError: The model cannot be exported, or its motion or lip error changes too much.
     """
     reference = load(source)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -134,15 +143,23 @@ def judge(reference: Talker, folder: Path, backend: str, trial: Trial) -> Candid
 
 
 def choose(found: Sequence[Candidate], form: str, *, force: bool) -> Candidate:
-    """Return the fastest candidate within the limit, or by force the truest of all.
+    """Return the fastest candidate within the limits, or by force the truest of all.
 
     Raises:
-        UserError: All raise the lip vertex error by more than the limit, and no force is used.
+        UserError: All move otherwise or raise the lip vertex error by more than the limits, and no
+            force is used.
     """
-    allowed = [c for c in found if c.lve_change_percent <= LIMIT_PERCENT]
+    alike = [c for c in found if c.motion_change_percent <= MOTION_LIMIT_PERCENT]
+    allowed = [c for c in alike if c.lve_change_percent <= LIMIT_PERCENT]
     if allowed:
         return min(allowed, key=lambda c: c.milliseconds)
-    truest = min(found, key=lambda c: c.lve_change_percent)
+    truest = min(alike or found, key=lambda c: (c.lve_change_percent, c.motion_change_percent))
+    if not force and not alike:
+        raise UserError(
+            f"{form} changes motion by {truest.motion_change_percent:.2f} % of how far it moves "
+            f"(limit {MOTION_LIMIT_PERCENT:g} %), so nothing was written; use --to onnx, or add "
+            "--force"
+        )
     if not force:
         raise UserError(
             f"{form} raises the lip vertex error by {truest.lve_change_percent:.2f} % (limit "

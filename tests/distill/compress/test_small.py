@@ -9,7 +9,14 @@ from safetensors import safe_open
 
 from distill import load
 from distill.compress.parity import Sample, compare
-from distill.compress.write import LIMIT_PERCENT, Candidate, Trial, choose, export
+from distill.compress.write import (
+    LIMIT_PERCENT,
+    MOTION_LIMIT_PERCENT,
+    Candidate,
+    Trial,
+    choose,
+    export,
+)
 from distill.errors import UserError
 from distill.folder import WEIGHTS
 from distill.storage import read_json
@@ -65,12 +72,16 @@ def test_worse_lips_are_refused_and_leave_nothing(student, tmp_path):
     assert load(tmp_path / "half").generate(audio).values.shape == truth.shape
 
 
-def candidate(scheme, milliseconds, change, student):
+def candidate(scheme, milliseconds, change, student, moved=0.0):
     talker = load(student)
     sample = Sample(audio=speech(0.2), motion=np.ones((6, 55), np.float32))
     parity = compare(talker, talker, [sample])
     assert parity.max_error == 0 and parity.lve_change_percent == 0
-    parity = replace(parity, lve=parity.lve_reference * (1 + change / 100))
+    parity = replace(
+        parity,
+        lve=parity.lve_reference * (1 + change / 100),
+        rms_error=moved / 100 * parity.deviation,
+    )
     return Candidate(
         folder=student, scheme=scheme, bytes=1, milliseconds=milliseconds, clips=parity,
         recordings=None,
@@ -86,3 +97,14 @@ def test_the_fastest_within_the_limit_is_chosen(student):
     with pytest.raises(UserError, match=r"by 2\.10 % \(limit 2 %\)"):
         choose([wrong], "onnx-int8", force=False)
     assert choose([wrong], "onnx-int8", force=True) is wrong
+
+
+def test_a_form_that_moves_otherwise_is_not_chosen_however_good_its_lips(student):
+    same = candidate("same", 9.0, 0.0, student, moved=MOTION_LIMIT_PERCENT - 0.1)
+    other = candidate("other", 1.0, -1.0, student, moved=MOTION_LIMIT_PERCENT + 0.1)
+    assert choose([other, same], "onnx-int8", force=False) is same
+    heard = replace(candidate("heard", 1.0, 0.0, student), recordings=other.clips)
+    assert choose([heard, same], "onnx-int8", force=False) is same
+    with pytest.raises(UserError, match=r"by 5\.10 % of how far it moves \(limit 5 %\)"):
+        choose([other], "onnx-int8", force=False)
+    assert choose([other], "onnx-int8", force=True) is other
